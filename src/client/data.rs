@@ -1,0 +1,137 @@
+//! Reading and writing: large transfers in pieces of the server's size, in flight together.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::{Client, File, Session, lock};
+use crate::error::{Error, Result};
+use crate::io::{Destination, Source};
+use crate::v3::{Reading, Stability, WriteReply, Writing};
+
+/// Pieces of one transfer that are in flight at a time.
+const WINDOW: usize = 32;
+
+impl Client {
+    /// Most bytes of one piece: the server's limit, or the program's own below it.
+    fn piece(&self, server: u32, own: Option<u64>) -> usize {
+        own.map_or(server, |own| own.clamp(1, server.into()) as u32) as usize
+    }
+
+    /// Reads from `offset` until `to` is full or the file ends; returns the bytes read.
+    pub async fn pread(self: Arc<Self>, file: Arc<File>, offset: u64, to: Destination) -> Result<usize> {
+        let session = self.session();
+        let read = async { self.read_at(&session?, &file, offset, to).await };
+        read.await.map_err(|error: Error| error.during("read").at(&file.path))
+    }
+
+    /// As [`Client::pread`] at the file's position, which moves on.
+    pub async fn read(self: Arc<Self>, file: Arc<File>, to: Destination) -> Result<usize> {
+        let offset = *lock(&file.position);
+        let count = self.pread(file.clone(), offset, to).await?;
+        *lock(&file.position) = offset + count as u64;
+        Ok(count)
+    }
+
+    async fn read_at(
+        &self,
+        session: &Session,
+        file: &File,
+        offset: u64,
+        mut to: Destination,
+    ) -> Result<usize> {
+        let piece = self.piece(session.mounted.limits.read_max, self.settings().read_max);
+        let mut flight: VecDeque<Piece> = VecDeque::new();
+        let mut next = offset;
+        let mut total = 0;
+        loop {
+            while flight.len() < WINDOW && to.len() > 0 && next.checked_add(to.len() as u64).is_some() {
+                let window = to.split_front(piece);
+                let (at, length) = (next, window.len());
+                next += length as u64;
+                flight.push_back(Piece { at, length, reading: session.nfs.read(&file.handle, at, window) });
+            }
+            let Some(Piece { mut at, mut length, reading }) = flight.pop_front() else { return Ok(total) };
+            let mut reply = reading.done().await?;
+            // The server may send less than it was asked for.
+            while reply.count > 0 && reply.count < length && !reply.eof {
+                total += reply.count;
+                at += reply.count as u64;
+                length -= reply.count;
+                let Some(rest) = reply.rest.take() else { return Ok(total) };
+                reply = session.nfs.read(&file.handle, at, rest).done().await?;
+            }
+            total += reply.count;
+            if reply.count < length {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// Writes all of `from` at `offset`; returns the bytes written.
+    pub async fn pwrite(self: Arc<Self>, file: Arc<File>, offset: u64, from: Source) -> Result<usize> {
+        let session = self.session();
+        let write = async { self.write_at(&session?, &file, offset, &from).await };
+        write.await.map_err(|error: Error| error.during("write").at(&file.path))
+    }
+
+    /// As [`Client::pwrite`] at the file's position, or at its end with O_APPEND; the position moves behind.
+    pub async fn write(self: Arc<Self>, file: Arc<File>, from: Source) -> Result<usize> {
+        let mut offset = *lock(&file.position);
+        if file.flags & libc::O_APPEND != 0 && from.len() > 0 {
+            offset = self.clone().fstat(file.clone()).await?.size;
+        }
+        let count = self.pwrite(file.clone(), offset, from).await?;
+        *lock(&file.position) = offset + count as u64;
+        Ok(count)
+    }
+
+    async fn write_at(&self, session: &Session, file: &File, offset: u64, from: &Source) -> Result<usize> {
+        if offset.checked_add(from.len() as u64).is_none() {
+            return Err(Error::new(libc::EFBIG, "no file is that long"));
+        }
+        let piece = self.piece(session.mounted.limits.write_max, self.settings().write_max);
+        let stability = file.stability();
+        let mut flight: VecDeque<(Writing, usize, usize)> = VecDeque::new();
+        let mut sent = 0;
+        let mut total = 0;
+        loop {
+            while flight.len() < WINDOW && sent < from.len() {
+                let data = from.slice(sent, piece);
+                let (at, length) = (sent, data.len());
+                sent += length;
+                let writing = session.nfs.write(&file.handle, offset + at as u64, data, stability);
+                flight.push_back((writing, at, length));
+            }
+            let Some((writing, mut at, mut length)) = flight.pop_front() else { return Ok(total) };
+            let mut reply = accept(file, writing.done().await?, stability)?;
+            // The server may take less than it was sent.
+            while reply.count < length {
+                total += reply.count;
+                at += reply.count;
+                length -= reply.count;
+                let data = from.slice(at, length);
+                let writing = session.nfs.write(&file.handle, offset + at as u64, data, stability);
+                reply = accept(file, writing.done().await?, stability)?;
+            }
+            total += reply.count;
+        }
+    }
+}
+
+struct Piece {
+    at: u64,
+    length: usize,
+    reading: Reading,
+}
+
+/// Takes note of what a WRITE was answered with.
+fn accept(file: &File, reply: WriteReply, asked: Stability) -> Result<WriteReply> {
+    if reply.count == 0 {
+        return Err(Error::malformed("the server took none of the data"));
+    }
+    if asked == Stability::FileSync && reply.stability == Stability::Unstable {
+        return Err(Error::malformed("the server did not make the data stable"));
+    }
+    lock(&file.unstable).written(reply.stability, reply.verifier);
+    Ok(reply)
+}

@@ -1,0 +1,305 @@
+//! Who turns the crank: synchronous calls, event loops, and several threads in turns.
+//!
+//! There is no thread of our own. Whoever needs progress turns the crank for all; another thread that comes
+//! meanwhile sends its own calls and sleeps until its result is there or the crank is free.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::lock;
+use crate::error::{Error, Result};
+use crate::io::Reactor;
+use crate::rpc::Connection;
+
+/// A callback whose time has come. Runs with no lock held: it may call anything.
+type Completion = Box<dyn FnOnce() + Send>;
+
+/// See the module.
+pub struct Executor {
+    reactor: Arc<Reactor<Connection>>,
+    tasks: Mutex<Tasks>,
+    ready: Mutex<VecDeque<Arc<Task>>>,
+    completions: Mutex<VecDeque<Completion>>,
+    crank: Mutex<Crank>,
+    handover: Condvar,
+    /// Turns under way: what callbacks queue is sent at the end of the turn.
+    servicing: AtomicUsize,
+    myself: Weak<Executor>,
+}
+
+#[derive(Default)]
+struct Tasks {
+    live: BTreeMap<u64, Arc<Task>>,
+    next: u64,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Crank {
+    busy: bool,
+    waiters: usize,
+}
+
+struct Task {
+    id: u64,
+    job: Mutex<Option<Pin<Box<dyn Job>>>>,
+    queued: AtomicBool,
+    executor: Weak<Executor>,
+}
+
+trait Job: Send {
+    /// The completion, when the operation is done.
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Option<Completion>;
+    /// Gives the operation up.
+    fn cancel(self: Pin<&mut Self>, error: Error) -> Option<Completion>;
+}
+
+struct Operation<F, D> {
+    future: Pin<Box<F>>,
+    done: Option<D>,
+}
+
+impl<T, F, D> Job for Operation<F, D>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send,
+    D: FnOnce(Result<T>) + Send + Unpin + 'static,
+{
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Option<Completion> {
+        let Poll::Ready(result) = self.future.as_mut().poll(context) else { return None };
+        let done = self.done.take()?;
+        Some(Box::new(move || done(result)))
+    }
+
+    fn cancel(mut self: Pin<&mut Self>, error: Error) -> Option<Completion> {
+        let done = self.done.take()?;
+        Some(Box::new(move || done(Err(error))))
+    }
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        let Some(executor) = self.executor.upgrade() else { return };
+        if !self.queued.swap(true, Ordering::SeqCst) {
+            lock(&executor.ready).push_back(self);
+            executor.reactor.ring_if_blocked();
+        }
+    }
+}
+
+/// Wakes a thread that waits for its synchronous call.
+struct Signal {
+    woken: AtomicBool,
+    executor: Weak<Executor>,
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::SeqCst);
+        let Some(executor) = self.executor.upgrade() else { return };
+        executor.reactor.ring_if_blocked();
+        if lock(&executor.crank).waiters > 0 {
+            executor.handover.notify_all();
+        }
+    }
+}
+
+/// The right to turn the crank; given back even when something panics.
+struct Turning<'a>(&'a Executor);
+
+impl Drop for Turning<'_> {
+    fn drop(&mut self) {
+        let mut crank = lock(&self.0.crank);
+        crank.busy = false;
+        if crank.waiters > 0 {
+            self.0.handover.notify_all();
+        }
+    }
+}
+
+impl Executor {
+    pub fn new(reactor: Arc<Reactor<Connection>>) -> Arc<Self> {
+        Arc::new_cyclic(|myself| Self {
+            reactor,
+            tasks: Mutex::default(),
+            ready: Mutex::default(),
+            completions: Mutex::default(),
+            crank: Mutex::default(),
+            handover: Condvar::new(),
+            servicing: AtomicUsize::new(0),
+            myself: myself.clone(),
+        })
+    }
+
+    /// Turns the crank until `operation` is done.
+    pub fn run<T>(&self, operation: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut operation = pin!(operation);
+        let signal = Arc::new(Signal { woken: AtomicBool::new(false), executor: self.myself.clone() });
+        let waker = Waker::from(signal.clone());
+        let mut context = Context::from_waker(&waker);
+        loop {
+            signal.woken.store(false, Ordering::SeqCst);
+            if let Poll::Ready(result) = operation.as_mut().poll(&mut context) {
+                return result;
+            }
+            while !signal.woken.load(Ordering::SeqCst) {
+                self.turn_for(&signal)?;
+            }
+        }
+    }
+
+    /// Turns the crank once, or sleeps while another thread does.
+    fn turn_for(&self, signal: &Signal) -> Result<()> {
+        let Some(turning) = self.take_crank() else {
+            self.reactor.flush();
+            self.reactor.ring_if_blocked(); // our deadline may be the next one
+            let mut crank = lock(&self.crank);
+            crank.waiters += 1;
+            while crank.busy && !signal.woken.load(Ordering::SeqCst) {
+                crank = self.handover.wait(crank).unwrap_or_else(std::sync::PoisonError::into_inner);
+            }
+            crank.waiters -= 1;
+            return Ok(());
+        };
+        let result = self.reactor.turn(|| !signal.woken.load(Ordering::SeqCst) && !self.has_work());
+        drop(turning);
+        self.run_ready();
+        self.run_completions();
+        result
+    }
+
+    fn take_crank(&self) -> Option<Turning<'_>> {
+        let mut crank = lock(&self.crank);
+        if crank.busy {
+            return None;
+        }
+        crank.busy = true;
+        Some(Turning(self))
+    }
+
+    fn has_work(&self) -> bool {
+        !lock(&self.ready).is_empty() || !lock(&self.completions).is_empty()
+    }
+
+    /// One turn of a program's own event loop.
+    pub fn service(&self) -> Result<()> {
+        let Some(turning) = self.take_crank() else {
+            self.reactor.flush();
+            return Ok(());
+        };
+        let result = self.reactor.turn_now();
+        drop(turning);
+        self.servicing.fetch_add(1, Ordering::SeqCst);
+        self.run_ready();
+        self.run_completions();
+        self.servicing.fetch_sub(1, Ordering::SeqCst);
+        self.reactor.flush();
+        if self.has_work() {
+            self.reactor.ring();
+        }
+        result
+    }
+
+    /// Called before a program waits.
+    pub fn prepare_wait(&self) {
+        self.reactor.before_wait(!self.has_work());
+    }
+
+    /// Starts an operation at once; EINTR after [`Executor::shut_down`].
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        operation: impl Future<Output = Result<T>> + Send + 'static,
+        done: impl FnOnce(Result<T>) + Send + 'static,
+    ) -> Result<()> {
+        // Boxed to be Unpin: a callback is moved out when its time comes.
+        let done: Box<dyn FnOnce(Result<T>) + Send> = Box::new(done);
+        let job: Pin<Box<dyn Job>> = Box::pin(Operation { future: Box::pin(operation), done: Some(done) });
+        let task = {
+            let mut tasks = lock(&self.tasks);
+            if tasks.closed {
+                return Err(Error::new(libc::EINTR, "the context is being destroyed"));
+            }
+            tasks.next += 1;
+            let (id, executor) = (tasks.next, self.myself.clone());
+            let job = Mutex::new(Some(job));
+            let task = Arc::new(Task { id, job, queued: AtomicBool::new(true), executor });
+            tasks.live.insert(id, task.clone());
+            task
+        };
+        self.poll_task(&task);
+        if self.servicing.load(Ordering::SeqCst) == 0 {
+            self.reactor.submitted();
+            if self.has_work() && self.reactor.has_descriptor() {
+                self.reactor.ring();
+            }
+        }
+        Ok(())
+    }
+
+    fn run_ready(&self) {
+        let ready = std::mem::take(&mut *lock(&self.ready));
+        for task in ready {
+            self.poll_task(&task);
+        }
+    }
+
+    fn poll_task(&self, task: &Arc<Task>) {
+        task.queued.store(false, Ordering::SeqCst);
+        let waker = Waker::from(task.clone());
+        let mut slot = lock(&task.job);
+        let Some(job) = slot.as_mut() else { return };
+        let Some(completion) = job.as_mut().poll(&mut Context::from_waker(&waker)) else { return };
+        let finished = slot.take();
+        drop(slot);
+        drop(finished);
+        // Both at once: nobody may count an operation as neither pending nor completed.
+        let mut tasks = lock(&self.tasks);
+        lock(&self.completions).push_back(completion);
+        tasks.live.remove(&task.id);
+    }
+
+    /// Runs the callbacks that are due now; what they cause is due in the next turn.
+    fn run_completions(&self) {
+        let due = lock(&self.completions).len();
+        for _ in 0..due {
+            let Some(completion) = lock(&self.completions).pop_front() else { return };
+            completion();
+        }
+    }
+
+    /// Operations whose callback has not begun.
+    pub fn length(&self) -> usize {
+        let tasks = lock(&self.tasks);
+        tasks.live.len() + lock(&self.completions).len()
+    }
+
+    /// Gives up all operations: their callbacks run with EINTR before this returns. No new ones start.
+    pub fn shut_down(&self) {
+        let live = {
+            let mut tasks = lock(&self.tasks);
+            tasks.closed = true;
+            std::mem::take(&mut tasks.live)
+        };
+        for task in live.into_values() {
+            let job = lock(&task.job).take();
+            let completion = job.and_then(|mut job| {
+                job.as_mut().cancel(Error::new(libc::EINTR, "the context was destroyed"))
+            });
+            lock(&self.completions).extend(completion);
+        }
+        while let Some(completion) = {
+            let next = lock(&self.completions).pop_front();
+            next
+        } {
+            completion();
+        }
+    }
+}

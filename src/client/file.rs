@@ -1,0 +1,227 @@
+//! Open files: opening, creating, positions, and when written data is safe.
+
+use std::sync::{Arc, Mutex};
+
+use libc::c_int;
+
+use super::path::Object;
+use super::{Client, LastLink, Session, lock};
+use crate::attributes::{FileType, Handle, SetAttributes};
+use crate::error::{Error, Result};
+use crate::v3::Stability;
+
+/// An open file. NFSv3 servers know nothing of it: it is a handle and a position.
+pub struct File {
+    client: u64,
+    pub(super) handle: Handle,
+    pub(super) flags: c_int,
+    /// As it was opened, for error messages.
+    pub(super) path: Vec<u8>,
+    pub(super) position: Mutex<u64>,
+    pub(super) unstable: Mutex<Unstable>,
+}
+
+/// Data the server may still lose.
+#[derive(Debug, Default)]
+pub struct Unstable {
+    /// Written since the last COMMIT.
+    dirty: bool,
+    /// The verifier that those writes were answered with.
+    verifier: Option<[u8; 8]>,
+    /// Some of it has been lost; told once.
+    lost: bool,
+}
+
+impl Unstable {
+    /// Takes note of a successful WRITE.
+    pub(super) fn written(&mut self, stability: Stability, verifier: [u8; 8]) {
+        if stability == Stability::Unstable {
+            self.lost |= self.dirty && self.verifier.is_some_and(|known| known != verifier);
+            (self.dirty, self.verifier) = (true, Some(verifier));
+        }
+    }
+
+    /// Takes note of a COMMIT; EIO when the server has restarted since the data was written.
+    fn committed(&mut self, verifier: [u8; 8]) -> Result<()> {
+        let lost = self.lost || self.dirty && self.verifier != Some(verifier);
+        *self = Self::default();
+        match lost {
+            true => Err(Error::new(libc::EIO, "the server restarted and may have lost written data")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl File {
+    fn new(client: &Client, handle: Handle, flags: c_int, path: &[u8]) -> Arc<Self> {
+        Arc::new(Self {
+            client: client.id(),
+            handle,
+            flags,
+            path: path.to_vec(),
+            position: Mutex::new(0),
+            unstable: Mutex::default(),
+        })
+    }
+
+    /// The id of the context it was opened with.
+    pub fn client_id(&self) -> u64 {
+        self.client
+    }
+
+    pub(super) fn stability(&self) -> Stability {
+        if self.flags & libc::O_SYNC == 0 { Stability::Unstable } else { Stability::FileSync }
+    }
+}
+
+fn new_file(mode: u32) -> SetAttributes {
+    SetAttributes { mode: Some(mode & 0o7777), ..SetAttributes::default() }
+}
+
+fn writes(flags: c_int) -> bool {
+    flags & libc::O_ACCMODE != libc::O_RDONLY
+}
+
+impl Client {
+    /// Opens `path` with the flags of open(2). A file that O_CREAT makes gets `mode`.
+    pub async fn open(self: Arc<Self>, path: Vec<u8>, flags: c_int, mode: u32) -> Result<Arc<File>> {
+        let open = async {
+            let session = self.session()?;
+            let handle = if flags & libc::O_CREAT == 0 {
+                let last = if flags & libc::O_NOFOLLOW == 0 { LastLink::Follow } else { LastLink::Keep };
+                let object = self.walk(&session, &path, last).await?;
+                session.open_existing(object, flags).await?
+            } else if flags & libc::O_EXCL != 0 {
+                let (directory, name) = self.parent(&session, &path).await?;
+                session.create(&directory, name, &new_file(mode), true).await?
+            } else {
+                self.open_or_create(&session, &path, flags, mode).await?
+            };
+            Ok(File::new(&self, handle, flags, &path))
+        };
+        open.await.map_err(|error: Error| error.during("open").at(&path))
+    }
+
+    async fn open_or_create(
+        &self,
+        session: &Session,
+        path: &[u8],
+        flags: c_int,
+        mode: u32,
+    ) -> Result<Handle> {
+        let last = if flags & libc::O_NOFOLLOW == 0 { LastLink::Follow } else { LastLink::Keep };
+        let walked = self.walk_to(session, path, last, true).await?;
+        if let Some((directory, name)) = walked.missing() {
+            if path.ends_with(b"/") {
+                return Err(Error::new(libc::ENOTDIR, "a file's name does not end in a slash"));
+            }
+            return session.create(&directory, name, &new_file(mode), false).await;
+        }
+        let object = walked.object()?;
+        if object.attributes.kind == FileType::Directory {
+            return Err(Error::new(libc::EISDIR, "a directory is in the way"));
+        }
+        if path.ends_with(b"/") {
+            return Err(Error::new(libc::ENOTDIR, "not a directory"));
+        }
+        session.open_existing(object, flags).await
+    }
+
+    /// Closes a file; an error tells that data written before may be lost. The handle is gone either way.
+    pub async fn close(self: Arc<Self>, file: Arc<File>) -> Result<()> {
+        if !lock(&file.unstable).dirty {
+            return Ok(());
+        }
+        self.commit(&file).await.map_err(|error| error.during("close").at(&file.path))
+    }
+
+    /// Returns when everything written to the file is on stable storage.
+    pub async fn fsync(self: Arc<Self>, file: Arc<File>) -> Result<()> {
+        self.commit(&file).await.map_err(|error| error.during("fsync").at(&file.path))
+    }
+
+    async fn commit(&self, file: &File) -> Result<()> {
+        let verifier = self.session()?.nfs.commit(&file.handle).await?;
+        lock(&file.unstable).committed(verifier)
+    }
+
+    /// Moves the position and returns it. It may lie behind the end of the file.
+    pub async fn lseek(self: Arc<Self>, file: Arc<File>, offset: i64, whence: c_int) -> Result<u64> {
+        let seek = async {
+            let base = match whence {
+                libc::SEEK_SET => 0,
+                libc::SEEK_CUR => *lock(&file.position),
+                libc::SEEK_END => self.session()?.nfs.getattr(&file.handle).await?.size,
+                _ => return Err(Error::new(libc::EINVAL, format!("whence {whence} is unknown"))),
+            };
+            let position = base.checked_add_signed(offset).filter(|position| *position <= i64::MAX as u64);
+            let position =
+                position.ok_or_else(|| Error::new(libc::EINVAL, "the position would not be in any file"))?;
+            *lock(&file.position) = position;
+            Ok(position)
+        };
+        seek.await.map_err(|error| error.during("lseek").at(&file.path))
+    }
+}
+
+impl Session {
+    /// Whether an object may be opened as `flags` ask; truncates it when they do.
+    async fn open_existing(&self, object: Object, flags: c_int) -> Result<Handle> {
+        let kind = object.attributes.kind;
+        if kind == FileType::Link {
+            return Err(Error::new(libc::ELOOP, "a symbolic link, and O_NOFOLLOW"));
+        }
+        if flags & libc::O_DIRECTORY != 0 && kind != FileType::Directory {
+            return Err(Error::new(libc::ENOTDIR, "not a directory, and O_DIRECTORY"));
+        }
+        if kind == FileType::Directory && writes(flags) {
+            return Err(Error::new(libc::EISDIR, "a directory cannot be opened for writing"));
+        }
+        let needed = match flags & libc::O_ACCMODE {
+            libc::O_RDONLY => libc::R_OK,
+            libc::O_WRONLY => libc::W_OK,
+            _ => libc::R_OK | libc::W_OK,
+        };
+        if self.permissions(&object).await? & needed != needed {
+            return Err(Error::new(libc::EACCES, "permission denied"));
+        }
+        if flags & libc::O_TRUNC != 0 && writes(flags) {
+            let set = SetAttributes { size: Some(0), ..SetAttributes::default() };
+            self.nfs.setattr(&object.handle, &set).await?;
+        }
+        Ok(object.handle)
+    }
+
+    async fn create(
+        &self,
+        directory: &Handle,
+        name: &[u8],
+        set: &SetAttributes,
+        exclusive: bool,
+    ) -> Result<Handle> {
+        match self.nfs.create(directory, name, set, exclusive).await? {
+            (Some(handle), _) => Ok(handle),
+            (None, _) => Ok(self.nfs.lookup(directory, name).await?.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_verifier_means_lost_data() {
+        let mut unstable = Unstable::default();
+        unstable.written(Stability::Unstable, [1; 8]);
+        assert!(unstable.committed([1; 8]).is_ok());
+        unstable.written(Stability::Unstable, [1; 8]);
+        assert_eq!(unstable.committed([2; 8]).unwrap_err().errno(), libc::EIO);
+        assert!(unstable.committed([2; 8]).is_ok(), "told once");
+        unstable.written(Stability::Unstable, [1; 8]);
+        unstable.written(Stability::Unstable, [2; 8]);
+        assert!(unstable.committed([2; 8]).is_err(), "the first write is lost");
+        unstable.written(Stability::FileSync, [9; 8]);
+        assert!(!unstable.dirty);
+    }
+}

@@ -1,0 +1,31 @@
+//! Two operations at once.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+/// Both outputs, when both are there.
+pub async fn join<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    let (mut a_output, mut b_output) = (None, None);
+    poll_fn(move |context| {
+        if a_output.is_none()
+            && let Poll::Ready(output) = a.as_mut().poll(context)
+        {
+            a_output = Some(output);
+        }
+        if b_output.is_none()
+            && let Poll::Ready(output) = b.as_mut().poll(context)
+        {
+            b_output = Some(output);
+        }
+        match (a_output.take(), b_output.take()) {
+            (Some(a), Some(b)) => Poll::Ready((a, b)),
+            (a, b) => {
+                (a_output, b_output) = (a, b);
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}

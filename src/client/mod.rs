@@ -1,0 +1,174 @@
+//! The context: operations on paths, files and directories, each written once as an `async fn`.
+
+mod attributes;
+mod data;
+mod directory;
+mod discovery;
+mod executor;
+mod file;
+mod join;
+mod mount;
+mod namespace;
+mod path;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use crate::attributes::{Attributes, FileSystem, FileType, Time};
+pub use crate::v3::Export;
+pub use directory::{Directory, Entry};
+pub use discovery::find_local_servers;
+pub use file::File;
+pub use mount::exports;
+pub use path::LastLink;
+pub use settings::Settings;
+
+use crate::error::{Error, Result};
+use crate::io::Reactor;
+use crate::rpc::{Connection, Credential};
+use crate::v3::Nfs;
+use executor::Executor;
+use mount::Mounted;
+
+/// One NFS context. Shared by its operations; every method may be called from any thread.
+pub struct Client {
+    id: u64,
+    reactor: Arc<Reactor<Connection>>,
+    executor: Arc<Executor>,
+    settings: Mutex<Settings>,
+    mounted: Mutex<Option<Arc<Mounted>>>,
+    working_directory: Mutex<Vec<u8>>,
+    credential: Mutex<Option<(Identity, Credential)>>,
+}
+
+/// Who a credential was made for.
+type Identity = (u32, u32, Vec<u32>);
+
+/// What one operation works with: the server as this caller may use it, and the mount.
+struct Session {
+    nfs: Nfs,
+    mounted: Arc<Mounted>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Client {
+    /// A context that is not mounted yet.
+    pub fn new(settings: Settings) -> Result<Arc<Self>> {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        let reactor = Arc::new(Reactor::new()?);
+        Ok(Arc::new(Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            executor: Executor::new(reactor.clone()),
+            reactor,
+            settings: Mutex::new(settings),
+            mounted: Mutex::new(None),
+            working_directory: Mutex::new(b"/".to_vec()),
+            credential: Mutex::new(None),
+        }))
+    }
+
+    /// Differs from one context of the process to the next.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub fn settings(&self) -> MutexGuard<'_, Settings> {
+        lock(&self.settings)
+    }
+
+    /// Runs one operation to its end; others of this context go on meanwhile.
+    pub fn run<T>(&self, operation: impl Future<Output = Result<T>>) -> Result<T> {
+        self.executor.run(operation)
+    }
+
+    /// Starts an operation. `done` is called once, from a later [`Client::service`], [`Client::run`] or
+    /// [`Client::shut_down`]; never when this returns an error.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        operation: impl Future<Output = Result<T>> + Send + 'static,
+        done: impl FnOnce(Result<T>) + Send + 'static,
+    ) -> Result<()> {
+        self.executor.spawn(operation, done)
+    }
+
+    /// The descriptor for the program's event loop, the same as long as the context lives; ENOTCONN as long as
+    /// there is nothing to wait for.
+    pub fn descriptor(&self) -> Result<RawFd> {
+        if lock(&self.mounted).is_none() && self.queue_length() == 0 {
+            return Err(Error::new(libc::ENOTCONN, "nothing is mounted and nothing is under way"));
+        }
+        self.reactor.descriptor()
+    }
+
+    /// Sends what is queued, before the program waits.
+    pub fn prepare_wait(&self) {
+        self.executor.prepare_wait();
+    }
+
+    /// One turn without waiting.
+    pub fn service(&self) -> Result<()> {
+        self.executor.service()
+    }
+
+    /// Operations whose callback has not run yet.
+    pub fn queue_length(&self) -> usize {
+        self.executor.length()
+    }
+
+    /// Ends all that is under way with EINTR, callbacks included, and closes the connection.
+    pub fn shut_down(&self) {
+        self.executor.shut_down();
+        *lock(&self.mounted) = None;
+    }
+
+    /// Most bytes of one READ, 0 when not mounted.
+    pub fn read_max(&self) -> u64 {
+        lock(&self.mounted).as_ref().map_or(0, |mounted| u64::from(mounted.limits.read_max))
+    }
+
+    /// Most bytes of one WRITE, 0 when not mounted.
+    pub fn write_max(&self) -> u64 {
+        lock(&self.mounted).as_ref().map_or(0, |mounted| u64::from(mounted.limits.write_max))
+    }
+
+    /// The current directory, from the root of the export on.
+    pub fn working_directory(&self) -> Vec<u8> {
+        lock(&self.working_directory).clone()
+    }
+
+    fn session(&self) -> Result<Session> {
+        let mounted = lock(&self.mounted).clone();
+        let mounted = mounted.ok_or_else(|| Error::new(libc::ENOTCONN, "nothing is mounted"))?;
+        let credential = self.credential()?;
+        let timeout = self.settings().timeout;
+        let nfs =
+            Nfs { transport: mounted.transport.clone(), credential, timeout, reactor: self.reactor.clone() };
+        Ok(Session { nfs, mounted })
+    }
+
+    /// The credential of the next call; encoded again only when the identity has changed.
+    fn credential(&self) -> Result<Credential> {
+        let settings = self.settings();
+        if let Some(ready_made) = &settings.auth {
+            return Ok(ready_made.clone());
+        }
+        let mut cached = lock(&self.credential);
+        if let Some(((uid, gid, groups), credential)) = cached.as_ref()
+            && (*uid, *gid, groups) == (settings.uid, settings.gid, &settings.groups)
+        {
+            return Ok(credential.clone());
+        }
+        let credential = Credential::sys(settings.uid, settings.gid, &settings.groups)?;
+        let identity = (settings.uid, settings.gid, settings.groups.clone());
+        *cached = Some((identity, credential.clone()));
+        Ok(credential)
+    }
+}

@@ -1,0 +1,188 @@
+//! Mounting in five round trips: portmapper, ports, MOUNT and NFS side by side, MNT, FSINFO with GETATTR.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::join::join;
+use super::{Client, lock};
+use crate::attributes::{FileType, Handle, Limits};
+use crate::error::{Error, Result};
+use crate::io::{Connecting, PortKind, resolve};
+use crate::rpc::Transport;
+use crate::v3::{Export, Mount, Nfs, PORTMAPPER_PORT, PortMapper};
+
+/// How long connecting and mounting may take when no timeout is set.
+const DEFAULT_TIME: Duration = Duration::from_secs(60);
+
+/// How long the server is given to hear of an unmount. It does not need to know.
+const UMOUNT_TIME: Duration = Duration::from_secs(5);
+
+/// The range that a server's limits are brought into, bytes.
+const TRANSFER: std::ops::RangeInclusive<u32> = 512..=4 << 20;
+
+/// A mounted export.
+pub struct Mounted {
+    pub transport: Transport,
+    pub root: Handle,
+    pub limits: Limits,
+    /// The directory as it was asked for.
+    pub export: Vec<u8>,
+    mount_service: SocketAddr,
+}
+
+/// Where the two services of a server are.
+struct Services {
+    mount: SocketAddr,
+    nfs: SocketAddr,
+}
+
+impl Client {
+    /// Mounts `export` of `server`; EPERM when something is mounted already.
+    pub async fn mount(self: Arc<Self>, server: Vec<u8>, export: Vec<u8>) -> Result<()> {
+        let deadline = self.mount_deadline();
+        let mounted = self.reactor.until(deadline, self.establish(&server, &export, deadline)).await;
+        let mounted = mounted.map_err(|error| {
+            let mut place = server;
+            place.push(b':');
+            place.extend_from_slice(&export);
+            error.during("mount").at(&place)
+        })?;
+        *lock(&self.working_directory) = b"/".to_vec();
+        *lock(&self.mounted) = Some(Arc::new(mounted));
+        Ok(())
+    }
+
+    fn mount_deadline(&self) -> Instant {
+        let timeout = self.settings().timeout;
+        self.reactor.now() + timeout.unwrap_or(DEFAULT_TIME)
+    }
+
+    async fn establish(&self, server: &[u8], export: &[u8], deadline: Instant) -> Result<Mounted> {
+        if lock(&self.mounted).is_some() {
+            return Err(Error::new(libc::EPERM, "the context has a mount already"));
+        }
+        if self.settings().version != Nfs::VERSION {
+            return Err(Error::new(libc::ENOSYS, "NFS version 4 is not there yet"));
+        }
+        let addresses = resolve(&self.reactor, server, deadline).await?;
+        let ports = {
+            let settings = self.settings();
+            (settings.mount_port, settings.nfs_port)
+        };
+        let services = self.find_services(addresses, ports, deadline).await?;
+        let credential = self.credential()?;
+        let mount_stream = self.connect([services.mount], PortKind::Reserved);
+        let nfs_stream = self.connect([services.nfs], PortKind::Reserved);
+        let both = join(
+            mount_stream.established(&self.reactor, deadline),
+            nfs_stream.established(&self.reactor, deadline),
+        );
+        let (mount_stream, nfs_stream) = both.await;
+        let transport = Transport::new(&self.reactor, mount_stream?);
+        let mount = Mount { transport, credential: credential.clone(), deadline };
+        let transport = Transport::new(&self.reactor, nfs_stream?);
+        let root = mount.mnt(export).await?;
+        let timeout = Some(deadline.saturating_duration_since(self.reactor.now()));
+        let nfs = Nfs { transport, credential, timeout, reactor: self.reactor.clone() };
+        let (limits, attributes) = join(nfs.fsinfo(&root), nfs.getattr(&root)).await;
+        if attributes?.kind != FileType::Directory {
+            return Err(Error::new(libc::ENOTDIR, "what the server exports is not a directory"));
+        }
+        let limits = limits.map(sensible)?;
+        let (transport, mount_service) = (nfs.transport, services.mount);
+        Ok(Mounted { transport, root, limits, export: export.to_vec(), mount_service })
+    }
+
+    fn connect(&self, addresses: impl IntoIterator<Item = SocketAddr>, ports: PortKind) -> Connecting {
+        Connecting::start(addresses, ports, self.settings().tcp_syncnt)
+    }
+
+    /// Finds the ports that are not given, both in one round trip.
+    async fn find_services(
+        &self,
+        addresses: Vec<SocketAddr>,
+        (mount_port, nfs_port): (Option<u16>, Option<u16>),
+        deadline: Instant,
+    ) -> Result<Services> {
+        let at = |mut address: SocketAddr, port: u16| {
+            address.set_port(port);
+            address
+        };
+        if let (Some(mount_port), Some(nfs_port), [address]) = (mount_port, nfs_port, &addresses[..]) {
+            return Ok(Services { mount: at(*address, mount_port), nfs: at(*address, nfs_port) });
+        }
+        // Of several addresses, the first that answers: on the port that must be known, or the portmapper's.
+        let known = if nfs_port.is_some() && mount_port.is_some() { nfs_port } else { None };
+        let probe = known.unwrap_or(PORTMAPPER_PORT);
+        let connecting = self.connect(addresses.into_iter().map(|address| at(address, probe)), PortKind::Any);
+        let stream = connecting.established(&self.reactor, deadline).await?;
+        let server = stream.peer();
+        if let (Some(mount_port), Some(nfs_port)) = (mount_port, nfs_port) {
+            return Ok(Services { mount: at(server, mount_port), nfs: at(server, nfs_port) });
+        }
+        let transport = Transport::new(&self.reactor, stream);
+        let portmapper = PortMapper { transport, server, deadline };
+        let port = async |known: Option<u16>, program, version| match known {
+            Some(port) => Ok(port),
+            None => portmapper.port(program, version).await,
+        };
+        let (mount_port, nfs_port) = join(
+            port(mount_port, Mount::PROGRAM, Mount::VERSION),
+            port(nfs_port, Nfs::PROGRAM, Nfs::VERSION),
+        )
+        .await;
+        let mount_port = mount_port.map_err(|error| error.during("find the port of MOUNT"))?;
+        let nfs_port = nfs_port.map_err(|error| error.during("find the port of NFS"))?;
+        Ok(Services { mount: at(server, mount_port), nfs: at(server, nfs_port) })
+    }
+
+    async fn mount_client(&self, service: SocketAddr, deadline: Instant) -> Result<Mount> {
+        let connecting = self.connect([service], PortKind::Reserved);
+        let stream = connecting.established(&self.reactor, deadline).await?;
+        let transport = Transport::new(&self.reactor, stream);
+        Ok(Mount { transport, credential: self.credential()?, deadline })
+    }
+
+    /// Ends the mount. Whether the server hears of it does not matter: its list of mounts is advice only
+    /// (RFC 1813, section 5.2.2).
+    pub async fn umount(self: Arc<Self>) -> Result<()> {
+        let mounted = lock(&self.mounted).take();
+        let mounted =
+            mounted.ok_or_else(|| Error::new(libc::ENOTCONN, "nothing is mounted").during("umount"))?;
+        *lock(&self.working_directory) = b"/".to_vec();
+        let time = self.settings().timeout.map_or(UMOUNT_TIME, |timeout| timeout.min(UMOUNT_TIME));
+        let deadline = self.reactor.now() + time;
+        let tell = async {
+            let mount = self.mount_client(mounted.mount_service, deadline).await?;
+            mount.umnt(&mounted.export).await
+        };
+        let _unheard = self.reactor.until(deadline, tell).await;
+        Ok(())
+    }
+}
+
+/// The exports of a server, over connections of their own.
+pub async fn exports(client: Arc<Client>, server: Vec<u8>) -> Result<Vec<Export>> {
+    let deadline = client.mount_deadline();
+    let ask = async {
+        let addresses = resolve(&client.reactor, &server, deadline).await?;
+        let mount_port = client.settings().mount_port;
+        // The port of NFS is not needed: any number saves the question.
+        let services = client.find_services(addresses, (mount_port, Some(0)), deadline).await?;
+        client.mount_client(services.mount, deadline).await?.exports().await
+    };
+    client.reactor.until(deadline, ask).await.map_err(|error| error.during("list the exports of").at(&server))
+}
+
+/// Limits as they can be used: a server may say 0, or more than any machine has.
+fn sensible(limits: Limits) -> Limits {
+    let within = |limit: u32, otherwise: u32| {
+        if limit == 0 { otherwise } else { limit.clamp(*TRANSFER.start(), *TRANSFER.end()) }
+    };
+    Limits {
+        read_max: within(limits.read_max, 4096),
+        write_max: within(limits.write_max, 4096),
+        readdir: within(limits.readdir, 4096),
+    }
+}

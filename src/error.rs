@@ -1,0 +1,101 @@
+//! The library's one error type: an errno, a cause in words, and what was being done to which path.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+
+use libc::c_int;
+
+/// Result of everything below the C border.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an operation failed. `Display` gives the sentence that `nfs_get_error()` returns.
+#[derive(Debug, Clone)]
+pub struct Error {
+    errno: c_int,
+    cause: Cow<'static, str>,
+    operation: Option<&'static str>,
+    path: Option<Box<[u8]>>,
+}
+
+impl Error {
+    /// An error with a positive `errno` and a cause in words.
+    pub fn new(errno: c_int, cause: impl Into<Cow<'static, str>>) -> Self {
+        Self { errno, cause: cause.into(), operation: None, path: None }
+    }
+
+    /// A reply that breaks the protocol: nothing in it can be trusted.
+    pub fn malformed(cause: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(libc::EIO, cause)
+    }
+
+    /// The positive errno.
+    pub fn errno(&self) -> c_int {
+        self.errno
+    }
+
+    /// Adds the operation that failed. The innermost name stays: it is the most exact one.
+    pub fn during(mut self, operation: &'static str) -> Self {
+        self.operation.get_or_insert(operation);
+        self
+    }
+
+    /// Adds the path the operation was about, as the caller gave it.
+    pub fn at(mut self, path: &[u8]) -> Self {
+        self.path.get_or_insert_with(|| path.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(operation) = self.operation {
+            write!(f, "{operation}")?;
+            if let Some(path) = &self.path {
+                write!(f, " {}", String::from_utf8_lossy(path))?;
+            }
+            write!(f, ": ")?;
+        }
+        write!(f, "{}", self.cause)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<io::Error> for Error {
+    /// Unwraps an `Error` that travelled inside an `io::Error`; anything else keeps its errno.
+    fn from(error: io::Error) -> Self {
+        let errno = error.raw_os_error().unwrap_or(libc::EIO);
+        match error.downcast::<Error>() {
+            Ok(inner) => inner,
+            Err(error) => Self::new(errno, error.to_string()),
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        io::Error::other(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentence_names_operation_and_path() {
+        let error =
+            Error::new(libc::ENOENT, "NFS3ERR_NOENT").during("lookup").at(b"/a").during("stat").at(b"/b");
+        assert_eq!(error.to_string(), "lookup /a: NFS3ERR_NOENT");
+        assert_eq!(error.errno(), libc::ENOENT);
+    }
+
+    #[test]
+    fn survives_a_trip_through_io_error() {
+        let error: Error = io::Error::from(Error::new(libc::ETIMEDOUT, "late")).into();
+        assert_eq!((error.errno(), error.to_string()), (libc::ETIMEDOUT, "late".to_string()));
+        let error: Error = io::Error::from_raw_os_error(libc::ECONNRESET).into();
+        assert_eq!(error.errno(), libc::ECONNRESET);
+    }
+}

@@ -1,0 +1,193 @@
+//! Memory that file data moves through without a copy: the caller's buffers, or blocks of our own.
+
+use std::cell::UnsafeCell;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+
+/// Heap memory for data that the library itself hands to a callback.
+///
+/// Cloning a block shares it; the memory lives until the last clone and the last [`Destination`] are gone.
+#[derive(Clone)]
+pub struct Block(Arc<Cells>);
+
+struct Cells(Box<[UnsafeCell<u8>]>);
+
+// SAFETY: the cells are written only through `Destination`s, which are disjoint windows.
+unsafe impl Send for Cells {}
+// SAFETY: as above; `Block` itself hands out nothing but the address.
+unsafe impl Sync for Cells {}
+
+impl Block {
+    /// Zeroed memory of `len` bytes; ENOMEM when the system has no such amount.
+    pub fn zeroed(len: usize) -> Result<Self> {
+        if len == 0 {
+            return Ok(Self(Arc::new(Cells(Box::default()))));
+        }
+        let layout = std::alloc::Layout::array::<u8>(len)
+            .map_err(|_| Error::new(libc::EINVAL, format!("a buffer of {len} bytes cannot exist")))?;
+        // SAFETY: the layout is not of size zero.
+        let start = unsafe { std::alloc::alloc_zeroed(layout) };
+        if start.is_null() {
+            return Err(Error::new(libc::ENOMEM, format!("no memory for {len} bytes")));
+        }
+        let slice = std::ptr::slice_from_raw_parts_mut(start.cast::<UnsafeCell<u8>>(), len);
+        // SAFETY: freshly allocated with the layout of [u8; len], which UnsafeCell<u8> shares, and initialised.
+        Ok(Self(Arc::new(Cells(unsafe { Box::from_raw(slice) }))))
+    }
+
+    /// A window over the whole block. At most one may be alive at a time.
+    ///
+    /// # Safety
+    /// No other destination over this block is alive, and the memory is not read through [`Block::as_ptr`]
+    /// until the one returned here has been dropped.
+    pub unsafe fn destination(&self) -> Destination {
+        Destination { start: self.as_ptr().cast_mut(), len: self.len(), _keep: Some(self.clone()) }
+    }
+
+    /// Where the memory starts.
+    pub fn as_ptr(&self) -> *const u8 {
+        self.0.0.as_ptr().cast()
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.0.0.len()
+    }
+}
+
+/// A window of memory that READ data is received into. Windows never overlap.
+pub struct Destination {
+    start: *mut u8,
+    len: usize,
+    _keep: Option<Block>,
+}
+
+// SAFETY: a destination is the only way to its bytes while it lives (contract of its constructors).
+unsafe impl Send for Destination {}
+
+impl Destination {
+    /// A window over memory owned by somebody else.
+    ///
+    /// # Safety
+    /// `start..start + len` stays valid for writes, and is used by nobody else, until this value and everything
+    /// split from it have been dropped.
+    pub unsafe fn foreign(start: *mut u8, len: usize) -> Self {
+        Self { start, len, _keep: None }
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Cuts off and returns the first `at` bytes (all of them when there are fewer).
+    pub fn split_front(&mut self, at: usize) -> Self {
+        let at = at.min(self.len);
+        let front = Self { start: self.start, len: at, _keep: self._keep.clone() };
+        // SAFETY: `at <= len`, so the result stays within or one past the same allocation.
+        self.start = unsafe { self.start.add(at) };
+        self.len -= at;
+        front
+    }
+
+    /// The bytes.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        if self.len == 0 {
+            return &mut [];
+        }
+        // SAFETY: valid and exclusive by the contract of the constructors; splitting keeps windows disjoint.
+        unsafe { std::slice::from_raw_parts_mut(self.start, self.len) }
+    }
+}
+
+/// Bytes that WRITE data is sent from. Cheap to clone and to cut.
+#[derive(Clone)]
+pub struct Source {
+    start: *const u8,
+    len: usize,
+    _keep: Option<Arc<Vec<u8>>>,
+}
+
+// SAFETY: the bytes are only read, and stay valid (contract of `foreign`, or owned by `_keep`).
+unsafe impl Send for Source {}
+// SAFETY: as above.
+unsafe impl Sync for Source {}
+
+impl Source {
+    /// Bytes owned by somebody else.
+    ///
+    /// # Safety
+    /// `start..start + len` stays valid and unchanged until this value and all its clones and slices are gone.
+    pub unsafe fn foreign(start: *const u8, len: usize) -> Self {
+        Self { start, len, _keep: None }
+    }
+
+    /// A copy of `bytes`, for calls that outlive the caller's buffer; ENOMEM when there is no room for it.
+    pub fn copied(bytes: &[u8]) -> Result<Self> {
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(bytes.len()).map_err(|_| {
+            Error::new(libc::ENOMEM, format!("no memory for a copy of {} bytes", bytes.len()))
+        })?;
+        copy.extend_from_slice(bytes);
+        let keep = Arc::new(copy);
+        Ok(Self { start: keep.as_ptr(), len: keep.len(), _keep: Some(keep) })
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The part of at most `len` bytes from `at` on.
+    pub fn slice(&self, at: usize, len: usize) -> Self {
+        let at = at.min(self.len);
+        // SAFETY: `at <= self.len`, so the result stays within or one past the same allocation.
+        let start = unsafe { self.start.add(at) };
+        Self { start, len: len.min(self.len - at), _keep: self._keep.clone() }
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        if self.len == 0 {
+            return &[];
+        }
+        // SAFETY: valid and unchanged by the contract of `foreign`, or kept by `_keep`.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_disjoint_and_keep_the_block() {
+        let block = Block::zeroed(10).unwrap();
+        // SAFETY: the only destination of this block, dropped before the bytes are read.
+        let mut rest = unsafe { block.destination() };
+        let mut front = rest.split_front(4);
+        front.as_mut_slice().fill(1);
+        rest.as_mut_slice().fill(2);
+        assert_eq!((front.len(), rest.len(), rest.split_front(99).len(), rest.len()), (4, 6, 6, 0));
+        drop((front, rest));
+        // SAFETY: no destination is left.
+        let bytes = unsafe { std::slice::from_raw_parts(block.as_ptr(), block.len()) };
+        assert_eq!(bytes, [1, 1, 1, 1, 2, 2, 2, 2, 2, 2]);
+    }
+
+    #[test]
+    fn source_slices_stay_inside() {
+        let source = Source::copied(b"abcdef").unwrap();
+        assert_eq!(source.slice(2, 3).as_slice(), b"cde");
+        assert_eq!(source.slice(5, 9).as_slice(), b"f");
+        assert_eq!(source.slice(9, 9).as_slice(), b"");
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused() {
+        assert_eq!(Block::zeroed(usize::MAX).err().unwrap().errno(), libc::EINVAL);
+        assert_eq!(Block::zeroed(isize::MAX as usize).err().unwrap().errno(), libc::ENOMEM);
+        assert_eq!(Block::zeroed(0).unwrap().len(), 0);
+    }
+}

@@ -1,0 +1,14 @@
+//! Sockets, poll, clock and memory: the only layer that makes system calls.
+
+mod datagram;
+mod memory;
+mod reactor;
+mod resolve;
+mod socket;
+mod waiter;
+
+pub use datagram::{Datagrams, broadcast_addresses};
+pub use memory::{Block, Destination, Source};
+pub use reactor::{LinkId, OUTGOING_SLICES, Reactor, Receive, Received, Wire};
+pub use resolve::{host_name, resolve};
+pub use socket::{Connecting, PortKind, Stream};

@@ -1,0 +1,501 @@
+//! One turn of the crank: send what is queued, wait, receive, end what is overdue.
+//!
+//! A reactor holds the connections of one context, the descriptors and instants its operations wait for, and
+//! nothing else: it knows no protocol. It is driven by whoever needs progress (see `client::executor`).
+
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, RawFd};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Instant;
+
+use libc::c_short;
+
+use super::socket::Stream;
+use super::waiter::{Bell, Epoll, poll};
+use crate::error::{Error, Result};
+
+/// A protocol engine without socket and clock: bytes and time come in as parameters.
+pub trait Wire: Send + 'static {
+    /// Whether there is something to send.
+    fn has_outgoing(&self) -> bool;
+    /// Puts the bytes to send next into `slices`, in order; returns how many slices that took.
+    fn outgoing<'a>(&'a self, slices: &mut [IoSlice<'a>; OUTGOING_SLICES]) -> usize;
+    /// The first `count` of those bytes have been sent.
+    fn sent(&mut self, count: usize);
+    /// Calls `receive` with the memory that the next bytes belong in, then digests them. Returns how many bytes
+    /// came, and how many had room. An error means that the stream makes no sense any more.
+    fn incoming(&mut self, receive: &mut Receive<'_>) -> Result<Received>;
+    /// How many calls have no answer yet.
+    fn in_flight(&self) -> usize;
+    /// When the next call is overdue.
+    fn deadline(&self) -> Option<Instant>;
+    /// Ends the calls that are overdue at `now`.
+    fn expire(&mut self, now: Instant);
+    /// The connection is gone: everything pending ends with `error`.
+    fn fail(&mut self, error: &Error);
+}
+
+/// Most slices that one send gathers.
+pub const OUTGOING_SLICES: usize = 64;
+
+/// The socket's side of [`Wire::incoming`].
+pub type Receive<'a> = dyn FnMut(&mut [IoSliceMut<'_>]) -> io::Result<usize> + 'a;
+
+/// What one [`Wire::incoming`] moved.
+pub enum Received {
+    /// Nothing there yet.
+    Nothing,
+    /// The server has closed the connection.
+    Closed,
+    /// `count` bytes came where `room` would have fitted.
+    Bytes { count: usize, room: usize },
+}
+
+/// Names one connection of a reactor, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkId(u64);
+
+struct Link<W> {
+    id: LinkId,
+    wire: W,
+    /// None once the connection is gone.
+    stream: Option<Stream>,
+    /// The events this link is registered for in the epoll descriptor.
+    registered: c_short,
+}
+
+struct Wait {
+    fd: RawFd,
+    events: c_short,
+    ready: bool,
+    waker: Waker,
+}
+
+struct State<W> {
+    links: Vec<Link<W>>,
+    waits: BTreeMap<u64, Wait>,
+    timers: BTreeMap<(Instant, u64), Waker>,
+    next_id: u64,
+    epoll: Option<Epoll>,
+}
+
+/// See the module.
+pub struct Reactor<W> {
+    state: Mutex<State<W>>,
+    bell: Bell,
+    rung: AtomicBool,
+    /// A thread is in poll(), or about to be: news must ring the bell.
+    blocked: AtomicBool,
+}
+
+impl<W: Wire> Reactor<W> {
+    pub fn new() -> Result<Self> {
+        let state = State {
+            links: Vec::new(),
+            waits: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            next_id: 0,
+            epoll: None,
+        };
+        let (rung, blocked) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self { state: Mutex::new(state), bell: Bell::new()?, rung, blocked })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<W>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time. Above this layer nobody reads a clock.
+    pub fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Takes over a connected socket and the protocol spoken on it.
+    pub fn attach(&self, stream: Stream, wire: W) -> LinkId {
+        let mut state = self.state();
+        let id = LinkId(state.take_id());
+        let registered = POLL_IN;
+        if let Some(epoll) = &state.epoll
+            && let Err(error) = epoll.add(stream.as_raw_fd(), registered)
+        {
+            // Out of memory or watches: the program's loop would never hear of this connection.
+            let error = Error::from(error);
+            state.links.push(Link { id, wire, stream: None, registered });
+            if let Some(link) = state.links.last_mut() {
+                link.wire.fail(&error);
+            }
+            return id;
+        }
+        state.links.push(Link { id, wire, stream: Some(stream), registered });
+        id
+    }
+
+    /// Closes a connection; calls still pending on it end with `error`.
+    pub fn detach(&self, id: LinkId, error: &Error) {
+        let mut state = self.state();
+        if let Some(index) = state.links.iter().position(|link| link.id == id) {
+            let mut link = state.links.swap_remove(index);
+            link.wire.fail(error);
+            state.close(&mut link);
+        }
+    }
+
+    /// Gives access to the protocol on a link; None when it is detached.
+    pub fn with<R>(&self, id: LinkId, action: impl FnOnce(&mut W) -> R) -> Option<R> {
+        let mut state = self.state();
+        state.links.iter_mut().find(|link| link.id == id).map(|link| action(&mut link.wire))
+    }
+
+    /// Waits until `fd` is ready for `events`, ETIMEDOUT when `deadline` comes first.
+    ///
+    /// The caller keeps `fd` open until the future is done or dropped.
+    pub async fn ready(&self, fd: RawFd, events: c_short, deadline: Option<Instant>) -> Result<()> {
+        let wait = WaitGuard { reactor: self, id: self.state().take_id(), fd };
+        let is_ready = poll_fn(|context| {
+            let mut state = self.state();
+            let state = &mut *state;
+            if let Some(wait) = state.waits.get_mut(&wait.id) {
+                wait.waker.clone_from(context.waker());
+                return if wait.ready { Poll::Ready(Ok(())) } else { Poll::Pending };
+            }
+            let waker = context.waker().clone();
+            state.waits.insert(wait.id, Wait { fd, events, ready: false, waker });
+            match &state.epoll {
+                Some(epoll) => match epoll.add(fd, events) {
+                    Ok(()) => Poll::Pending,
+                    Err(error) => Poll::Ready(Err(error.into())),
+                },
+                None => Poll::Pending,
+            }
+        });
+        match deadline {
+            Some(deadline) => self.until(deadline, is_ready).await,
+            None => is_ready.await,
+        }
+    }
+
+    /// `operation`, or ETIMEDOUT when `deadline` comes first; the operation is dropped then.
+    pub async fn until<T>(&self, deadline: Instant, operation: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut operation = pin!(operation);
+        let timer = TimerGuard { reactor: self, key: (deadline, self.state().take_id()) };
+        poll_fn(|context| {
+            if let Poll::Ready(result) = operation.as_mut().poll(context) {
+                return Poll::Ready(result);
+            }
+            if self.now() >= deadline {
+                return Poll::Ready(Err(Error::new(libc::ETIMEDOUT, "the deadline has passed")));
+            }
+            self.state().timers.insert(timer.key, context.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Sends what is queued, as far as the sockets take it.
+    pub fn flush(&self) {
+        let mut state = self.state();
+        state.flush();
+        state.tell_epoll();
+    }
+
+    /// New calls were queued outside of a turn, by an `_async` function: the program's loop must come round.
+    pub fn submitted(&self) {
+        let mut state = self.state();
+        if state.epoll.is_none() && !self.blocked.load(Ordering::SeqCst) {
+            return; // whoever turns the crank sends them
+        }
+        let busy = state.links.iter().any(|link| link.wire.in_flight() > 1);
+        if busy {
+            drop(state);
+            self.ring(); // more may follow: send them together
+        } else {
+            state.flush();
+            state.tell_epoll();
+        }
+    }
+
+    /// Makes the descriptor readable and ends a wait in [`Reactor::turn`].
+    pub fn ring(&self) {
+        if !self.rung.swap(true, Ordering::SeqCst) {
+            self.bell.ring();
+        }
+    }
+
+    /// As [`Reactor::ring`], if a thread waits.
+    pub fn ring_if_blocked(&self) {
+        if self.blocked.load(Ordering::SeqCst) {
+            self.ring();
+        }
+    }
+
+    fn silence(&self) {
+        if self.rung.swap(false, Ordering::SeqCst) {
+            self.bell.silence();
+        }
+    }
+
+    /// The one descriptor a program's event loop needs: readable when a turn has something to do.
+    pub fn descriptor(&self) -> Result<RawFd> {
+        let mut state = self.state();
+        if let Some(epoll) = &state.epoll {
+            return Ok(epoll.as_raw_fd());
+        }
+        let epoll = Epoll::new()?;
+        epoll.add(self.bell.as_raw_fd(), POLL_IN)?;
+        for link in &mut state.links {
+            if let Some(stream) = &link.stream {
+                epoll.add(stream.as_raw_fd(), POLL_IN)?;
+                link.registered = POLL_IN;
+            }
+        }
+        for wait in state.waits.values() {
+            epoll.add(wait.fd, wait.events)?;
+        }
+        let fd = epoll.as_raw_fd();
+        state.epoll = Some(epoll);
+        state.flush();
+        state.tell_epoll();
+        Ok(fd)
+    }
+
+    /// Whether a program's event loop drives this reactor.
+    pub fn has_descriptor(&self) -> bool {
+        self.state().epoll.is_some()
+    }
+
+    /// Called before the program waits: sends what is queued; `quiet` when nothing else is left to do.
+    pub fn before_wait(&self, quiet: bool) {
+        if quiet {
+            self.silence();
+        }
+        self.flush();
+    }
+
+    /// One turn. `may_wait` is asked last, when news from other threads would already ring the bell.
+    pub fn turn(&self, may_wait: impl FnOnce() -> bool) -> Result<()> {
+        let mut fds = Vec::with_capacity(4);
+        let deadline = {
+            let mut state = self.state();
+            state.flush();
+            state.watched(&mut fds);
+            fds.push(pollfd(self.bell.as_raw_fd(), POLL_IN));
+            self.blocked.store(true, Ordering::SeqCst);
+            state.deadline()
+        };
+        let deadline = if may_wait() { deadline } else { Some(self.now()) };
+        let polled = poll(&mut fds, deadline);
+        self.blocked.store(false, Ordering::SeqCst);
+        self.silence();
+        polled.map_err(Error::from)?;
+        self.finish_turn(&fds);
+        Ok(())
+    }
+
+    /// One turn for a program that has waited by itself. Asks every socket, whatever the program saw.
+    pub fn turn_now(&self) -> Result<()> {
+        self.silence();
+        let mut fds = Vec::new();
+        {
+            let mut state = self.state();
+            state.flush();
+            let waiting = !state.waits.is_empty();
+            state.watched(&mut fds);
+            if !waiting {
+                fds.iter_mut().for_each(|fd| fd.revents = fd.events);
+            }
+        }
+        if fds.iter().any(|fd| fd.revents == 0) {
+            poll(&mut fds, Some(self.now()))?;
+        }
+        self.finish_turn(&fds);
+        Ok(())
+    }
+
+    fn finish_turn(&self, fds: &[libc::pollfd]) {
+        let mut state = self.state();
+        for fd in fds.iter().filter(|fd| fd.revents != 0) {
+            state.dispatch(fd);
+        }
+        let now = self.now();
+        state.expire(now);
+        if let Some(epoll) = &mut state.epoll {
+            epoll.alarm_heard(now);
+        }
+        state.tell_epoll();
+    }
+}
+
+const POLL_IN: c_short = libc::POLLIN;
+
+/// Bytes received from one link before the others get their turn.
+const FAIR_SHARE: usize = 8 << 20;
+
+fn pollfd(fd: RawFd, events: c_short) -> libc::pollfd {
+    libc::pollfd { fd, events, revents: 0 }
+}
+
+impl<W: Wire> State<W> {
+    fn take_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn watched(&self, fds: &mut Vec<libc::pollfd>) {
+        for link in &self.links {
+            if let Some(stream) = &link.stream {
+                fds.push(pollfd(stream.as_raw_fd(), link.wanted()));
+            }
+        }
+        fds.extend(self.waits.values().map(|wait| pollfd(wait.fd, wait.events)));
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let timer = self.timers.first_key_value().map(|((instant, _), _)| *instant);
+        self.links.iter().filter_map(|link| link.wire.deadline()).chain(timer).min()
+    }
+
+    fn flush(&mut self) {
+        for index in 0..self.links.len() {
+            if let Err(error) = self.links[index].flush() {
+                self.lose(index, &error);
+            }
+        }
+    }
+
+    fn dispatch(&mut self, fd: &libc::pollfd) {
+        let same = |link: &Link<W>| link.stream.as_ref().is_some_and(|stream| stream.as_raw_fd() == fd.fd);
+        if let Some(index) = self.links.iter().position(same) {
+            if fd.revents & !libc::POLLOUT != 0
+                && let Err(error) = self.links[index].receive()
+            {
+                self.lose(index, &error);
+            }
+        } else if let Some(wait) = self.waits.values_mut().find(|wait| wait.fd == fd.fd) {
+            wait.ready = true;
+            wait.waker.wake_by_ref();
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while let Some(entry) = self.timers.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            entry.remove().wake();
+        }
+        for link in &mut self.links {
+            if link.wire.deadline().is_some_and(|deadline| deadline <= now) {
+                link.wire.expire(now);
+            }
+        }
+    }
+
+    fn lose(&mut self, index: usize, error: &Error) {
+        let mut link = self.links.swap_remove(index);
+        link.wire.fail(error);
+        self.close(&mut link);
+        self.links.push(link); // its calls still fetch their errors here
+    }
+
+    fn close(&self, link: &mut Link<W>) {
+        if let Some(stream) = link.stream.take()
+            && let Some(epoll) = &self.epoll
+        {
+            epoll.remove(stream.as_raw_fd());
+        }
+    }
+
+    /// Brings the epoll descriptor up to date: POLLOUT where bytes are left, the alarm at the next deadline.
+    fn tell_epoll(&mut self) {
+        let deadline = self.deadline();
+        let Some(epoll) = &mut self.epoll else { return };
+        for link in &mut self.links {
+            let wanted = link.wanted();
+            if let Some(stream) = &link.stream
+                && wanted != link.registered
+                && epoll.change(stream.as_raw_fd(), wanted).is_ok()
+            {
+                link.registered = wanted;
+            }
+        }
+        if deadline.is_some() {
+            epoll.alarm(deadline, Instant::now());
+        }
+    }
+}
+
+impl<W: Wire> Link<W> {
+    fn wanted(&self) -> c_short {
+        if self.wire.has_outgoing() { POLL_IN | libc::POLLOUT } else { POLL_IN }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let Some(stream) = &self.stream else { return Ok(()) };
+        loop {
+            let mut slices = std::array::from_fn(|_| IoSlice::new(&[]));
+            let count = self.wire.outgoing(&mut slices);
+            if count == 0 {
+                return Ok(());
+            }
+            match stream.send(&slices[..count]) {
+                Ok(sent) => self.wire.sent(sent),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                    return Err(Error::new(errno, format!("send to the server: {error}")));
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self) -> Result<()> {
+        let Some(stream) = &self.stream else { return Ok(()) };
+        let mut total = 0;
+        while total < FAIR_SHARE {
+            match self.wire.incoming(&mut |slices| stream.receive(slices))? {
+                Received::Nothing => return Ok(()),
+                Received::Closed => {
+                    return Err(Error::new(libc::ECONNRESET, "the server closed the connection"));
+                }
+                // Less than what would have fitted: the socket is drained.
+                Received::Bytes { count, room } if count < room => return Ok(()),
+                Received::Bytes { count, .. } => total += count,
+            }
+        }
+        Ok(())
+    }
+}
+
+struct WaitGuard<'a, W: Wire> {
+    reactor: &'a Reactor<W>,
+    id: u64,
+    fd: RawFd,
+}
+
+impl<W: Wire> Drop for WaitGuard<'_, W> {
+    fn drop(&mut self) {
+        let mut state = self.reactor.state();
+        if state.waits.remove(&self.id).is_some()
+            && let Some(epoll) = &state.epoll
+        {
+            epoll.remove(self.fd);
+        }
+    }
+}
+
+struct TimerGuard<'a, W: Wire> {
+    reactor: &'a Reactor<W>,
+    key: (Instant, u64),
+}
+
+impl<W: Wire> Drop for TimerGuard<'_, W> {
+    fn drop(&mut self) {
+        self.reactor.state().timers.remove(&self.key);
+    }
+}

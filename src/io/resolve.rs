@@ -1,0 +1,103 @@
+//! Host names to addresses, within a deadline.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use super::reactor::{Reactor, Wire};
+use super::waiter::Bell;
+use crate::error::{Error, Result};
+
+/// This machine's name, at most 255 bytes.
+pub fn host_name() -> Result<Vec<u8>> {
+    let mut name = vec![0u8; 256];
+    // SAFETY: the pointer and the length describe the buffer.
+    if unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) } != 0 {
+        return Err(std::io::Error::last_os_error().into());
+    }
+    let length = name.iter().position(|&byte| byte == 0).unwrap_or(name.len()).min(255);
+    name.truncate(length);
+    Ok(name)
+}
+
+/// The addresses of `host` (a name, an IPv4 or IPv6 address, or an IPv6 address in brackets), port 0.
+///
+/// A numeric address is answered at once. A name goes to getaddrinfo(3), which knows no deadline, on a thread
+/// that ends with the answer; when `deadline` passes first, the answer is thrown away.
+pub async fn resolve<W: Wire>(
+    reactor: &Reactor<W>,
+    host: &[u8],
+    deadline: Instant,
+) -> Result<Vec<SocketAddr>> {
+    let invalid =
+        || Error::new(libc::EINVAL, format!("{:?} is not a host name", String::from_utf8_lossy(host)));
+    let host = std::str::from_utf8(host).map_err(|_| invalid())?;
+    let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    if host.is_empty() {
+        return Err(Error::new(libc::EINVAL, "the server's name is empty"));
+    }
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, 0)]);
+    }
+    let answer = Arc::new(Answer { bell: Bell::new()?, result: Mutex::new(None) });
+    ask(host.to_owned(), answer.clone())?;
+    reactor
+        .ready(answer.bell.as_raw_fd(), libc::POLLIN, Some(deadline))
+        .await
+        .map_err(|error| Error::new(error.errno(), format!("resolve {host}: {error}")))?;
+    let result = answer.result.lock().unwrap_or_else(PoisonError::into_inner).take();
+    result.unwrap_or_else(|| Err(Error::new(libc::EIO, format!("resolve {host}: no answer"))))
+}
+
+struct Answer {
+    bell: Bell,
+    result: Mutex<Option<Result<Vec<SocketAddr>>>>,
+}
+
+fn ask(host: String, answer: Arc<Answer>) -> Result<()> {
+    let lookup = move || {
+        let result = match (host.as_str(), 0).to_socket_addrs() {
+            Ok(found) => {
+                let mut addresses: Vec<SocketAddr> = found.collect();
+                addresses.dedup();
+                Ok(addresses)
+            }
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                Err(Error::new(errno, format!("resolve {host}: {error}")))
+            }
+        };
+        *answer.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        answer.bell.ring();
+    };
+    let blocked = SignalsBlocked::new();
+    let spawned = thread::Builder::new().name("nfs-resolve".into()).stack_size(256 * 1024).spawn(lookup);
+    drop(blocked);
+    spawned.map_err(|error| Error::new(libc::EAGAIN, format!("no thread to resolve a name: {error}")))?;
+    Ok(())
+}
+
+/// Signals blocked in this thread, so that a thread started meanwhile never runs the program's handlers.
+struct SignalsBlocked(libc::sigset_t);
+
+impl SignalsBlocked {
+    fn new() -> Self {
+        // SAFETY: sigset_t is plain data, set by the calls below before it is used.
+        let (mut all, mut before): (libc::sigset_t, libc::sigset_t) = unsafe { std::mem::zeroed() };
+        // SAFETY: both sets are valid for the calls.
+        unsafe {
+            libc::sigfillset(&mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        }
+        Self(before)
+    }
+}
+
+impl Drop for SignalsBlocked {
+    fn drop(&mut self) {
+        // SAFETY: the set was filled in by pthread_sigmask.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
+    }
+}

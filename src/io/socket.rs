@@ -1,0 +1,168 @@
+//! TCP sockets: connecting without blocking, from a reserved port where the system permits it.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Instant;
+
+use once_cell::sync::Lazy;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::reactor::{Reactor, Wire};
+use crate::error::{Error, Result};
+
+/// Which source port a connection comes from. Servers may insist on a reserved one (below 1024).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortKind {
+    Any,
+    /// A reserved port when the process may bind one, any other otherwise.
+    Reserved,
+}
+
+const RESERVED: std::ops::RangeInclusive<u16> = 512..=1023;
+
+/// The process takes its reserved ports in turn, so that one is reused as late as possible.
+static NEXT_RESERVED: Lazy<AtomicU16> = Lazy::new(|| AtomicU16::new(std::process::id() as u16));
+
+fn next_reserved_port() -> u16 {
+    RESERVED.start() + NEXT_RESERVED.fetch_add(1, Ordering::Relaxed) % RESERVED.len() as u16
+}
+
+/// A connected, non-blocking TCP socket.
+pub struct Stream {
+    socket: Socket,
+    peer: SocketAddr,
+}
+
+impl Stream {
+    /// The server's address.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Sends without raising SIGPIPE; returns how many bytes the system took.
+    pub fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.socket.send_vectored_with_flags(slices, libc::MSG_NOSIGNAL)
+    }
+
+    /// Receives; 0 means that the server has closed the connection.
+    pub fn receive(&self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&self.socket).read_vectored(slices)
+    }
+}
+
+impl AsRawFd for Stream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+/// A connection being made: the first address is tried at once, the next ones as long as that fails.
+pub struct Connecting {
+    addresses: VecDeque<SocketAddr>,
+    ports: PortKind,
+    syncnt: u32,
+    attempt: Option<(Socket, SocketAddr)>,
+    error: Error,
+}
+
+impl Connecting {
+    /// Starts connecting. `syncnt` is TCP_SYNCNT, 0 for the system's own number of SYNs.
+    pub fn start(addresses: impl IntoIterator<Item = SocketAddr>, ports: PortKind, syncnt: u32) -> Self {
+        let error = Error::new(libc::EADDRNOTAVAIL, "the server's name has no address");
+        let addresses = addresses.into_iter().collect();
+        let mut new = Self { addresses, ports, syncnt, attempt: None, error };
+        new.try_next();
+        new
+    }
+
+    fn try_next(&mut self) {
+        self.attempt = None;
+        while let Some(address) = self.addresses.pop_front() {
+            match open(address, self.ports, self.syncnt) {
+                Ok(socket) => {
+                    self.attempt = Some((socket, address));
+                    return;
+                }
+                Err(error) => self.error = failed(address, &error),
+            }
+        }
+    }
+
+    /// Waits until one address has answered; each gets an even share of the time that is left.
+    pub async fn established<W: Wire>(mut self, reactor: &Reactor<W>, deadline: Instant) -> Result<Stream> {
+        while let Some((socket, address)) = self.attempt.take() {
+            let share = deadline.saturating_duration_since(reactor.now()) / (self.addresses.len() as u32 + 1);
+            let until = reactor.now() + share;
+            match reactor.ready(socket.as_raw_fd(), libc::POLLOUT, Some(until)).await {
+                Ok(()) => match socket.take_error() {
+                    Ok(None) => return Ok(Stream { socket, peer: address }),
+                    Ok(Some(error)) | Err(error) => self.error = failed(address, &error),
+                },
+                Err(error) => {
+                    self.error = Error::new(error.errno(), format!("connect to {address}: {error}"))
+                }
+            }
+            drop(socket);
+            self.try_next();
+        }
+        Err(self.error)
+    }
+}
+
+fn failed(address: SocketAddr, error: &io::Error) -> Error {
+    Error::new(error.raw_os_error().unwrap_or(libc::EIO), format!("connect to {address}: {error}"))
+}
+
+/// A socket whose connect(2) has succeeded or is under way.
+fn open(address: SocketAddr, ports: PortKind, syncnt: u32) -> io::Result<Socket> {
+    let mut reserved = if ports == PortKind::Reserved { RESERVED.len() } else { 0 };
+    loop {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        socket.set_tcp_nodelay(true)?;
+        if syncnt > 0 {
+            set_syncnt(&socket, syncnt);
+        }
+        if reserved > 0 {
+            reserved -= 1;
+            match bind_reserved(&socket, address) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => continue,
+                Err(_) => reserved = 0, // not permitted: an ephemeral port, unless the server minds
+            }
+        }
+        match socket.connect(&address.into()) {
+            Ok(()) => return Ok(socket),
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => return Ok(socket),
+            // The same four-tuple is still in TIME_WAIT.
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && reserved > 0 => continue,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn bind_reserved(socket: &Socket, server: SocketAddr) -> io::Result<()> {
+    let any = match server.ip() {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::new(any, next_reserved_port()).into())
+}
+
+fn set_syncnt(socket: &Socket, count: u32) {
+    let count = count.min(127) as libc::c_int;
+    // SAFETY: the pointer and the length describe `count`. A refusal leaves the system's own number.
+    unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_SYNCNT,
+            (&raw const count).cast(),
+            size_of_val(&count) as libc::socklen_t,
+        )
+    };
+}

@@ -1,0 +1,184 @@
+//! The descriptors a context waits on: poll(2) for synchronous calls, one epoll descriptor for event loops.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use libc::{c_int, c_short};
+
+/// Readable once it has been rung; any thread may ring.
+pub struct Bell(OwnedFd);
+
+impl Bell {
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: eventfd takes no pointers; a non-negative result is a descriptor that we own.
+        unsafe { owned(libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)).map(Self) }
+    }
+
+    pub fn ring(&self) {
+        let one = 1u64.to_ne_bytes();
+        // SAFETY: `one` is valid for 8 bytes. A full counter (EAGAIN) is readable already.
+        unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    }
+
+    pub fn silence(&self) {
+        let mut count = [0u8; 8];
+        // SAFETY: `count` is valid for 8 bytes. Nothing to read (EAGAIN) is what we want.
+        unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    }
+}
+
+impl AsRawFd for Bell {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// poll(2) until one of `fds` is ready or `deadline` has passed; `revents` tell which.
+pub fn poll(fds: &mut [libc::pollfd], deadline: Option<Instant>) -> io::Result<()> {
+    loop {
+        let timeout = deadline.map_or(-1, |deadline| milliseconds_until(deadline, Instant::now()));
+        // SAFETY: the pointer and the count describe the slice.
+        let ready = unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout) };
+        if ready >= 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// Rounded up, so that a deadline has passed when poll times out.
+fn milliseconds_until(deadline: Instant, now: Instant) -> c_int {
+    let left = deadline.saturating_duration_since(now);
+    left.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128) as c_int
+}
+
+/// One descriptor that is readable when any registered one is ready, or when the alarm goes off.
+pub struct Epoll {
+    epoll: OwnedFd,
+    alarm: OwnedFd,
+    armed: Option<Instant>,
+}
+
+impl Epoll {
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: takes no pointers; a non-negative result is a descriptor that we own.
+        let epoll = unsafe { owned(libc::epoll_create1(libc::EPOLL_CLOEXEC))? };
+        // SAFETY: as above.
+        let alarm = unsafe {
+            owned(libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC))?
+        };
+        let new = Self { epoll, alarm, armed: None };
+        new.add(new.alarm.as_raw_fd(), libc::POLLIN)?;
+        Ok(new)
+    }
+
+    pub fn add(&self, fd: RawFd, events: c_short) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, events)
+    }
+
+    pub fn change(&self, fd: RawFd, events: c_short) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_MOD, fd, events)
+    }
+
+    pub fn remove(&self, fd: RawFd) {
+        // Closing the descriptor would do the same unless the program has duplicated it.
+        let _ = self.control(libc::EPOLL_CTL_DEL, fd, 0);
+    }
+
+    fn control(&self, operation: c_int, fd: RawFd, events: c_short) -> io::Result<()> {
+        // POLLIN, POLLOUT, POLLERR and POLLHUP have the values of their EPOLL namesakes.
+        let mut event = libc::epoll_event { events: events as u32, u64: 0 };
+        // SAFETY: `event` is valid for the duration of the call.
+        match unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &mut event) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Makes the descriptor readable at `deadline`, unless it will be earlier anyway.
+    pub fn alarm(&mut self, deadline: Option<Instant>, now: Instant) {
+        let Some(deadline) = deadline else { return };
+        if self.armed.is_some_and(|armed| armed <= deadline && armed > now) {
+            return;
+        }
+        let left = deadline.saturating_duration_since(now).max(Duration::from_nanos(1));
+        let value = libc::timespec {
+            tv_sec: left.as_secs().min(i32::MAX as u64) as libc::time_t,
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        let interval = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let spec = libc::itimerspec { it_interval: interval, it_value: value };
+        // SAFETY: `spec` is valid for the call; the old value is not asked for.
+        unsafe { libc::timerfd_settime(self.alarm.as_raw_fd(), 0, &spec, std::ptr::null_mut()) };
+        self.armed = Some(deadline);
+    }
+
+    /// Ends an alarm that has gone off.
+    pub fn alarm_heard(&mut self, now: Instant) {
+        if self.armed.is_some_and(|armed| armed <= now) {
+            let mut count = [0u8; 8];
+            // SAFETY: `count` is valid for 8 bytes.
+            unsafe { libc::read(self.alarm.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+            self.armed = None;
+        }
+    }
+}
+
+impl AsRawFd for Epoll {
+    fn as_raw_fd(&self) -> RawFd {
+        self.epoll.as_raw_fd()
+    }
+}
+
+/// # Safety
+/// `fd` is negative after a failed system call, or a descriptor that nobody else owns.
+unsafe fn owned(fd: c_int) -> io::Result<OwnedFd> {
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: by contract, a fresh descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Whether `fd` is ready for `events` at once.
+pub fn ready_now(fd: BorrowedFd<'_>, events: c_short) -> bool {
+    let mut fds = [libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 }];
+    poll(&mut fds, Some(Instant::now())).is_ok() && fds[0].revents != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn bell_and_alarm_make_the_descriptor_readable() {
+        let bell = Bell::new().unwrap();
+        let mut epoll = Epoll::new().unwrap();
+        epoll.add(bell.as_raw_fd(), libc::POLLIN).unwrap();
+        assert!(!ready_now(epoll.epoll.as_fd(), libc::POLLIN));
+        bell.ring();
+        assert!(ready_now(epoll.epoll.as_fd(), libc::POLLIN));
+        bell.silence();
+        assert!(!ready_now(epoll.epoll.as_fd(), libc::POLLIN));
+        let now = Instant::now();
+        epoll.alarm(Some(now), now);
+        let mut fds = [libc::pollfd { fd: epoll.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
+        poll(&mut fds, Some(now + Duration::from_secs(5))).unwrap();
+        assert_ne!(fds[0].revents, 0);
+        epoll.alarm_heard(Instant::now());
+        assert!(!ready_now(epoll.epoll.as_fd(), libc::POLLIN));
+    }
+
+    #[test]
+    fn poll_timeouts_round_up() {
+        let now = Instant::now();
+        assert_eq!(milliseconds_until(now, now), 0);
+        assert_eq!(milliseconds_until(now + Duration::from_micros(1), now), 1);
+        assert_eq!(milliseconds_until(now + Duration::from_secs(1 << 40), now), i32::MAX);
+    }
+}

@@ -1,0 +1,610 @@
+//! Any number of calls in flight on one stream: the table of xids, the send queue, replies to their callers.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::future::Future;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use super::message::{Message, Split, body_offset};
+use super::receiver::{Marks, Piece};
+use crate::error::{Error, Result};
+use crate::io::{Destination, LinkId, OUTGOING_SLICES, Reactor, Receive, Received, Source, Wire};
+
+/// Bytes received at once when they have no better place to go.
+const STAGE: usize = 64 << 10;
+
+/// Bytes of mark and header in front of the body of a reply with an empty verifier.
+const USUAL_HEADER: usize = 28;
+
+/// A late reply to a call that nobody waits for any more may be this long.
+const MAX_UNWANTED: usize = 64 << 20;
+
+/// Room for the rest of a reply whose data goes elsewhere: header, attributes, padding.
+const MAX_BESIDE_DATA: usize = 64 << 10;
+
+/// One call to make.
+pub struct Request {
+    pub message: Message,
+    /// Data that follows the message, padded here: WRITE's.
+    pub source: Option<Source>,
+    /// Where data in the reply goes: READ's.
+    pub sink: Option<Sink>,
+    pub deadline: Option<Instant>,
+    /// The longest reply (beside data that goes to the sink) that is taken for one.
+    pub limit: usize,
+}
+
+/// The place for the data of a reply, and the way to find that data.
+pub struct Sink {
+    pub to: Destination,
+    /// Finds the data in the body of a successful reply.
+    pub split: fn(&[u8]) -> Result<Split>,
+    /// How many bytes of body usually precede the data. A wrong guess costs a copy.
+    pub usual: usize,
+}
+
+/// An accepted, successful reply.
+pub struct Reply {
+    bytes: Vec<u8>,
+    body: usize,
+    /// Bytes that went into the sink; the body ends where they began then.
+    pub received: Option<usize>,
+    /// What was left of the sink.
+    pub rest: Option<Destination>,
+}
+
+impl Reply {
+    /// The procedure's result.
+    pub fn body(&self) -> &[u8] {
+        self.bytes.get(self.body..).unwrap_or_default()
+    }
+}
+
+struct Call {
+    record: Vec<u8>,
+    source: Option<Source>,
+    sink: Option<Sink>,
+    deadline: Option<Instant>,
+    limit: usize,
+    waker: Option<Waker>,
+    result: Option<Result<Reply>>,
+}
+
+/// What is done with the payload of the record that is coming in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Collected in `head`; it may turn out to have data for a sink.
+    Head,
+    /// Collected in `head` to its end.
+    Whole,
+    /// Goes to the sink of `xid`.
+    Data { xid: u32, at: usize, left: usize },
+    /// Nobody waits for it.
+    Unwanted,
+}
+
+/// See the module.
+pub struct Connection {
+    next_xid: u32,
+    calls: HashMap<u32, Call, BuildHasherDefault<XidHasher>>,
+    deadlines: BTreeSet<(Instant, u32)>,
+    waiting: usize,
+    /// Calls to send, in order; `sent_of_first` bytes of the first are gone.
+    queue: VecDeque<u32>,
+    sent_of_first: usize,
+    /// The rest of a record whose call was given up while it was being sent.
+    orphan: VecDeque<u8>,
+    /// Calls sent, in order; those answered meanwhile may still stand here.
+    sent: VecDeque<u32>,
+    marks: Marks,
+    phase: Phase,
+    head: Vec<u8>,
+    stage: Box<[u8]>,
+    failed: Option<Error>,
+}
+
+impl Connection {
+    /// `first_xid` should differ from one connection to the next: servers remember xids.
+    pub fn new(first_xid: u32) -> Self {
+        Self {
+            next_xid: first_xid,
+            calls: HashMap::default(),
+            deadlines: BTreeSet::new(),
+            waiting: 0,
+            queue: VecDeque::new(),
+            sent_of_first: 0,
+            orphan: VecDeque::new(),
+            sent: VecDeque::new(),
+            marks: Marks::default(),
+            phase: Phase::Head,
+            head: Vec::new(),
+            stage: vec![0; STAGE].into_boxed_slice(),
+            failed: None,
+        }
+    }
+
+    /// Queues a call; the xid names it from now on.
+    pub fn start(&mut self, request: Request) -> u32 {
+        let xid = self.next_xid;
+        self.next_xid = xid.wrapping_add(1);
+        let Request { message, source, sink, deadline, limit } = request;
+        let sealed = match &self.failed {
+            Some(error) => Err(error.clone()),
+            None => message.seal(xid, source.as_ref().map_or(0, Source::len)),
+        };
+        let mut call = Call { record: Vec::new(), source, sink, deadline, limit, waker: None, result: None };
+        match sealed {
+            Ok(record) => {
+                call.record = record;
+                self.queue.push_back(xid);
+                self.deadlines.extend(deadline.map(|deadline| (deadline, xid)));
+                self.waiting += 1;
+            }
+            Err(error) => {
+                (call.source, call.sink, call.result) = (None, None, Some(Err(error)));
+            }
+        }
+        self.calls.insert(xid, call);
+        xid
+    }
+
+    /// The result of a call, once.
+    pub fn poll(&mut self, xid: u32, waker: &Waker) -> Poll<Result<Reply>> {
+        let Some(call) = self.calls.get_mut(&xid) else {
+            return Poll::Ready(Err(Error::new(libc::EINVAL, "the call is over")));
+        };
+        if call.result.is_none() {
+            match &mut call.waker {
+                Some(old) => old.clone_from(waker),
+                None => call.waker = Some(waker.clone()),
+            }
+            return Poll::Pending;
+        }
+        let result = self.calls.remove(&xid).and_then(|call| call.result);
+        Poll::Ready(result.unwrap_or_else(|| Err(Error::new(libc::EINVAL, "the call is over"))))
+    }
+
+    /// Nobody waits for this call any more: its memory is not touched from now on.
+    pub fn cancel(&mut self, xid: u32) {
+        self.finish(xid, Err(Error::new(libc::ECANCELED, "given up")));
+        self.calls.remove(&xid);
+    }
+
+    fn finish(&mut self, xid: u32, result: Result<Reply>) {
+        self.forget_unsent(xid);
+        let Some(call) = self.calls.get_mut(&xid).filter(|call| call.result.is_none()) else { return };
+        (call.source, call.sink, call.result) = (None, None, Some(result));
+        self.waiting -= 1;
+        if let Some(deadline) = call.deadline {
+            self.deadlines.remove(&(deadline, xid));
+        }
+        if let Some(waker) = call.waker.take() {
+            waker.wake();
+        }
+        if matches!(self.phase, Phase::Data { xid: current, .. } if current == xid) {
+            self.phase = Phase::Unwanted;
+        }
+        while self.sent.front().is_some_and(|xid| !self.is_waiting(*xid)) {
+            self.sent.pop_front();
+        }
+    }
+
+    fn is_waiting(&self, xid: u32) -> bool {
+        self.calls.get(&xid).is_some_and(|call| call.result.is_none())
+    }
+
+    /// Takes a call out of the send queue. A record that has begun must end, from a copy.
+    fn forget_unsent(&mut self, xid: u32) {
+        let Some(index) = self.queue.iter().position(|queued| *queued == xid) else { return };
+        self.queue.remove(index);
+        if index == 0 && self.sent_of_first > 0 {
+            if let Some(call) = self.calls.get(&xid) {
+                self.orphan.extend(call.parts().into_iter().flatten().skip(self.sent_of_first));
+            }
+            self.sent_of_first = 0;
+        }
+    }
+
+    /// Digests received bytes.
+    fn feed(&mut self, mut bytes: &[u8]) -> Result<()> {
+        loop {
+            match self.marks.next(&mut bytes) {
+                Piece::Nothing => return Ok(()),
+                Piece::Payload(payload) => self.payload(payload)?,
+                Piece::End => self.end_of_record()?,
+            }
+        }
+    }
+
+    fn payload(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            match self.phase {
+                Phase::Head => {
+                    // In small steps: data behind the header is then copied once only.
+                    let (now, later) = bytes.split_at(bytes.len().min(256));
+                    self.head.extend_from_slice(now);
+                    bytes = later;
+                    self.look_at_head()?;
+                }
+                Phase::Whole => {
+                    self.head.extend_from_slice(bytes);
+                    return self.check_head_length();
+                }
+                Phase::Data { xid, at, left } => {
+                    let (now, later) = bytes.split_at(bytes.len().min(left));
+                    let sink = self.calls.get_mut(&xid).and_then(|call| call.sink.as_mut());
+                    if let Some(place) =
+                        sink.and_then(|sink| sink.to.as_mut_slice().get_mut(at..at + now.len()))
+                    {
+                        place.copy_from_slice(now);
+                    }
+                    self.data_came(now.len());
+                    if left == 0 {
+                        return self.check_unwanted_length(xid); // padding
+                    }
+                    bytes = later;
+                }
+                Phase::Unwanted if self.marks.total() > MAX_UNWANTED => {
+                    return Err(Error::malformed("RPC: the server sends a record without end"));
+                }
+                Phase::Unwanted => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn data_came(&mut self, count: usize) {
+        if let Phase::Data { at, left, .. } = &mut self.phase {
+            *at += count;
+            *left -= count;
+        }
+    }
+
+    fn check_unwanted_length(&self, xid: u32) -> Result<()> {
+        let data = match self.phase {
+            Phase::Data { at, .. } => at,
+            _ => 0,
+        };
+        if self.marks.total() > data + MAX_BESIDE_DATA {
+            return Err(Error::malformed(format!("RPC: the reply to call {xid:#x} has no end")));
+        }
+        Ok(())
+    }
+
+    fn check_head_length(&self) -> Result<()> {
+        let limit =
+            self.head_xid().and_then(|xid| self.calls.get(&xid)).map_or(MAX_BESIDE_DATA, |call| call.limit);
+        if self.head.len() > limit {
+            return Err(Error::malformed(format!(
+                "RPC: a reply is longer than the {limit} bytes it can have"
+            )));
+        }
+        Ok(())
+    }
+
+    fn head_xid(&self) -> Option<u32> {
+        Some(u32::from_be_bytes(self.head.first_chunk::<4>().copied()?))
+    }
+
+    /// Decides what the rest of the record is, as soon as its first bytes tell.
+    fn look_at_head(&mut self) -> Result<()> {
+        let Some(xid) = self.head_xid() else { return Ok(()) };
+        let Some(call) = self.calls.get_mut(&xid).filter(|call| call.result.is_none()) else {
+            self.head.clear();
+            self.phase = Phase::Unwanted;
+            return Ok(());
+        };
+        let Some(sink) = &mut call.sink else {
+            self.phase = Phase::Whole;
+            return self.check_head_length();
+        };
+        let split = match body_offset(&self.head) {
+            Ok(None) => Ok(Split::More),
+            Ok(Some(body)) => match (sink.split)(self.head.get(body..).unwrap_or_default()) {
+                Ok(Split::Data { at, len }) if len > sink.to.len() => Err(Error::malformed(format!(
+                    "the server sent {len} bytes of data where {} were asked for (at {at})",
+                    sink.to.len()
+                ))),
+                Ok(Split::Data { at, len }) => Ok(Split::Data { at: body + at, len }),
+                other => other,
+            },
+            Err(_) => Ok(Split::Whole), // a refusal: told when the record is complete
+        };
+        match split {
+            Ok(Split::More) => return self.check_head_length(),
+            Ok(Split::Whole) => {
+                self.phase = Phase::Whole;
+                return self.check_head_length();
+            }
+            Ok(Split::Data { at, len }) => {
+                let early = self.head.get(at..).unwrap_or_default();
+                let copied = early.len().min(len);
+                if let Some(place) = sink.to.as_mut_slice().get_mut(..copied) {
+                    place.copy_from_slice(&early[..copied]);
+                }
+                self.head.truncate(at);
+                self.phase = Phase::Data { xid, at: copied, left: len - copied };
+            }
+            Err(error) => {
+                self.phase = Phase::Unwanted;
+                self.head.clear();
+                self.finish(xid, Err(error));
+            }
+        }
+        Ok(())
+    }
+
+    fn end_of_record(&mut self) -> Result<()> {
+        let phase = std::mem::replace(&mut self.phase, Phase::Head);
+        let head = std::mem::take(&mut self.head);
+        let (xid, received) = match phase {
+            Phase::Unwanted => return Ok(()),
+            Phase::Data { xid, left: 0, at } => (xid, Some(at)),
+            Phase::Data { xid, left, .. } => {
+                let error = Error::malformed(format!("the reply ends {left} bytes before its data does"));
+                self.finish(xid, Err(error));
+                return Ok(());
+            }
+            Phase::Head | Phase::Whole => {
+                let xid = head.first_chunk::<4>().map(|xid| u32::from_be_bytes(*xid));
+                (xid.ok_or_else(|| Error::malformed("RPC: a record too short for a reply"))?, None)
+            }
+        };
+        let result = match body_offset(&head) {
+            Ok(Some(body)) => {
+                let sink = self.calls.get_mut(&xid).and_then(|call| call.sink.take());
+                let rest = sink.zip(received).map(|(mut sink, received)| {
+                    drop(sink.to.split_front(received));
+                    sink.to
+                });
+                Ok(Reply { bytes: head, body, received, rest })
+            }
+            Ok(None) => Err(Error::malformed("RPC: a reply too short for its header")),
+            Err(error) => Err(error),
+        };
+        self.finish(xid, result);
+        Ok(())
+    }
+
+    /// The memory that certainly comes next: the rest of the current fragment's data.
+    fn certain(&mut self) -> Option<(&mut [u8], usize)> {
+        let Phase::Data { xid, at, left } = self.phase else { return None };
+        let length = left.min(self.marks.left());
+        let sink = self.calls.get_mut(&xid)?.sink.as_mut()?;
+        let place = sink.to.as_mut_slice().get_mut(at..at + length)?;
+        (length > 0).then_some((place, length))
+    }
+
+    /// The oldest call, if its reply is next and should bring data: its xid and where the data should begin.
+    fn guess(&self) -> Option<(u32, usize)> {
+        let xid = *self.sent.front()?;
+        let sink = self.calls.get(&xid)?.sink.as_ref()?;
+        (self.marks.idle() && sink.usual > 0).then_some((xid, USUAL_HEADER + sink.usual))
+    }
+
+    fn receive_into(&mut self, stage: &mut [u8], receive: &mut Receive<'_>) -> Result<Received> {
+        if let Some((place, length)) = self.certain() {
+            let room = length + stage.len();
+            let slices = &mut [IoSliceMut::new(place), IoSliceMut::new(stage)];
+            let Some(count) = received(receive(slices))? else { return Ok(Received::Nothing) };
+            let direct = count.min(length);
+            self.data_came(direct);
+            self.marks.skip(direct);
+            self.feed(&stage[..count - direct])?;
+            return Ok(moved(count, room));
+        }
+        if let Some((xid, header)) = self.guess()
+            && let Some(sink) = self.calls.get_mut(&xid).and_then(|call| call.sink.as_mut())
+        {
+            let place = sink.to.as_mut_slice();
+            let (front, back) = stage.split_at_mut(header);
+            let room = header + place.len() + back.len();
+            let slices = &mut [IoSliceMut::new(front), IoSliceMut::new(place), IoSliceMut::new(back)];
+            let Some(count) = received(receive(slices))? else { return Ok(Received::Nothing) };
+            self.feed_guessed(xid, header, count, stage)?;
+            return Ok(moved(count, room));
+        }
+        let slices = &mut [IoSliceMut::new(stage)];
+        let Some(count) = received(receive(slices))? else { return Ok(Received::Nothing) };
+        self.feed(&stage[..count])?;
+        Ok(moved(count, stage.len()))
+    }
+
+    /// `count` bytes came: `header` of them to the stage, then to the sink of `xid`, then to the stage again.
+    fn feed_guessed(&mut self, xid: u32, header: usize, count: usize, stage: &[u8]) -> Result<()> {
+        let (front, back) = stage.split_at(header);
+        if count <= header {
+            return self.feed(&front[..count]);
+        }
+        let Some(sink) = self.calls.get_mut(&xid).and_then(|call| call.sink.as_mut()) else { return Ok(()) };
+        let place = sink.to.as_mut_slice();
+        let in_place = (count - header).min(place.len());
+        let mut marks = Marks::default();
+        let data = match marks.next(&mut &front[..]) {
+            Piece::Payload(reply) if reply.len() == header - 4 && reply[..4] == xid.to_be_bytes() => {
+                match body_offset(reply).ok().flatten().map(|body| (sink.split)(&reply[body..])) {
+                    Some(Ok(Split::Data { at, len }))
+                        if at == sink.usual && reply.len() == USUAL_HEADER - 4 + at && len <= place.len() =>
+                    {
+                        in_place.min(len).min(marks.left())
+                    }
+                    _ => 0,
+                }
+            }
+            _ => 0,
+        };
+        // Whatever stands behind the data belongs to the stream, not to the sink.
+        let spilt = place[data..in_place].to_vec();
+        self.feed(front)?;
+        if data > 0 {
+            self.data_came(data);
+            self.marks.skip(data);
+        }
+        self.feed(&spilt)?;
+        self.feed(&back[..count - header - in_place])
+    }
+}
+
+fn received(result: io::Result<usize>) -> Result<Option<usize>> {
+    match result {
+        Ok(count) => Ok(Some(count)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
+        Err(error) => {
+            let errno = error.raw_os_error().unwrap_or(libc::EIO);
+            Err(Error::new(errno, format!("receive from the server: {error}")))
+        }
+    }
+}
+
+fn moved(count: usize, room: usize) -> Received {
+    if count == 0 { Received::Closed } else { Received::Bytes { count, room } }
+}
+
+impl Call {
+    /// What goes on the wire: the record, the data, its padding.
+    fn parts(&self) -> [&[u8]; 3] {
+        let data = self.source.as_ref().map_or(&[][..], Source::as_slice);
+        [&self.record, data, &[0; 3][..data.len().wrapping_neg() & 3]]
+    }
+}
+
+impl Wire for Connection {
+    fn has_outgoing(&self) -> bool {
+        !self.queue.is_empty() || !self.orphan.is_empty()
+    }
+
+    fn outgoing<'a>(&'a self, slices: &mut [IoSlice<'a>; OUTGOING_SLICES]) -> usize {
+        let (orphan, more) = self.orphan.as_slices();
+        let calls = self.queue.iter().filter_map(|xid| self.calls.get(xid)).flat_map(Call::parts);
+        let mut skip = self.sent_of_first;
+        let calls = calls.filter_map(|part| {
+            let now = skip.min(part.len());
+            skip -= now;
+            (part.len() > now).then(|| &part[now..])
+        });
+        let parts = [orphan, more].into_iter().filter(|part| !part.is_empty()).chain(calls);
+        let mut count = 0;
+        for (slice, part) in slices.iter_mut().zip(parts) {
+            *slice = IoSlice::new(part);
+            count += 1;
+        }
+        count
+    }
+
+    fn sent(&mut self, mut count: usize) {
+        let orphan = count.min(self.orphan.len());
+        self.orphan.drain(..orphan);
+        count -= orphan;
+        while let Some(xid) = self.queue.front().copied() {
+            let length: usize =
+                self.calls.get(&xid).map_or(0, |call| call.parts().iter().map(|part| part.len()).sum());
+            if self.sent_of_first + count < length {
+                self.sent_of_first += count;
+                return;
+            }
+            count -= length - self.sent_of_first;
+            self.sent_of_first = 0;
+            self.queue.pop_front();
+            self.sent.push_back(xid);
+        }
+    }
+
+    fn incoming(&mut self, receive: &mut Receive<'_>) -> Result<Received> {
+        let mut stage = std::mem::take(&mut self.stage);
+        let result = self.receive_into(&mut stage, receive);
+        self.stage = stage;
+        result
+    }
+
+    fn in_flight(&self) -> usize {
+        self.waiting
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while let Some((deadline, xid)) = self.deadlines.first().copied()
+            && deadline <= now
+        {
+            self.finish(xid, Err(Error::new(libc::ETIMEDOUT, "the server did not answer in time")));
+            self.deadlines.remove(&(deadline, xid));
+        }
+    }
+
+    fn fail(&mut self, error: &Error) {
+        self.failed = Some(error.clone());
+        self.queue.clear();
+        (self.sent_of_first, self.phase) = (0, Phase::Unwanted);
+        self.orphan.clear();
+        self.sent.clear();
+        let waiting: Vec<u32> = self.calls.keys().copied().collect();
+        for xid in waiting {
+            self.finish(xid, Err(error.clone()));
+        }
+    }
+}
+
+/// Xids are consecutive: they are their own hash.
+#[derive(Default)]
+struct XidHasher(u64);
+
+impl Hasher for XidHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0 << 8 | u64::from(*byte);
+        }
+    }
+
+    fn write_u32(&mut self, xid: u32) {
+        self.0 = u64::from(xid).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+/// The reply to a call under way. Dropping it gives the call up.
+pub struct Pending {
+    reactor: Arc<Reactor<Connection>>,
+    link: LinkId,
+    xid: Option<u32>,
+}
+
+impl Pending {
+    /// Queues `request` on a link at once; it is sent with the others of this turn.
+    pub fn start(reactor: &Arc<Reactor<Connection>>, link: LinkId, request: Request) -> Self {
+        let xid = reactor.with(link, |connection| connection.start(request));
+        Self { reactor: reactor.clone(), link, xid }
+    }
+}
+
+impl Future for Pending {
+    type Output = Result<Reply>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let closed = || Poll::Ready(Err(Error::new(libc::ENOTCONN, "the connection is closed")));
+        let Some(xid) = self.xid else { return closed() };
+        let result = self.reactor.with(self.link, |connection| connection.poll(xid, context.waker()));
+        let result = result.unwrap_or_else(closed);
+        if result.is_ready() {
+            self.xid = None;
+        }
+        result
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(xid) = self.xid {
+            self.reactor.with(self.link, |connection| connection.cancel(xid));
+        }
+    }
+}

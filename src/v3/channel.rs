@@ -1,0 +1,108 @@
+//! One call of `nfs3_client`, carried over the shared connection.
+//!
+//! The typed clients write a whole call and then read its whole reply. The channel takes the call apart, lets
+//! the RPC layer send it among others under an xid and a credential of our own, and answers with a reply that
+//! has been checked against its shape.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::time::Instant;
+
+use nfs3_client::io::{AsyncRead, AsyncWrite};
+
+use super::shape;
+use crate::error::{Error, Result};
+use crate::rpc::{Credential, Message, Pending, Request, Transport};
+use crate::xdr::Reader;
+
+/// Longest reply of a typed call, bytes: directory pages are asked for in a size well below.
+const MAX_REPLY: usize = 4 << 20;
+
+/// See the module. Good for one call after another, each as one write and reads up to the end of its reply.
+pub struct Channel {
+    transport: Transport,
+    credential: Credential,
+    deadline: Option<Instant>,
+    exchange: Exchange,
+}
+
+enum Exchange {
+    Idle,
+    Asked { call: Header, pending: Pending },
+    Answered { record: Vec<u8>, at: usize },
+}
+
+#[derive(Clone, Copy)]
+struct Header {
+    xid: u32,
+    program: u32,
+    version: u32,
+    procedure: u32,
+}
+
+impl Channel {
+    pub fn new(transport: &Transport, credential: &Credential, deadline: Option<Instant>) -> Self {
+        let (transport, credential) = (transport.clone(), credential.clone());
+        Self { transport, credential, deadline, exchange: Exchange::Idle }
+    }
+
+    fn ask(&mut self, record: &[u8]) -> Result<()> {
+        let mut reader = Reader::new(record);
+        let (_mark, xid, _call, _rpc_version) = (reader.u32()?, reader.u32()?, reader.u32()?, reader.u32()?);
+        let (program, version, procedure) = (reader.u32()?, reader.u32()?, reader.u32()?);
+        for _credential_and_verifier in 0..2 {
+            reader.u32()?;
+            reader.opaque()?;
+        }
+        let mut message = Message::call(program, version, procedure, &self.credential);
+        message.arguments().extend_from_slice(reader.take(reader.left())?);
+        let request =
+            Request { message, source: None, sink: None, deadline: self.deadline, limit: MAX_REPLY };
+        let call = Header { xid, program, version, procedure };
+        self.exchange = Exchange::Asked { call, pending: self.transport.start(request) };
+        Ok(())
+    }
+
+    /// Waits for the reply and makes the record that the typed client expects.
+    async fn answer(&mut self) -> Result<()> {
+        let Exchange::Asked { call, pending } = &mut self.exchange else { return Ok(()) };
+        let call = *call;
+        let reply = poll_fn(|context| Pin::new(&mut *pending).poll(context)).await?;
+        shape::check(call.program, call.procedure, reply.body())?;
+        const REPLY: u32 = 1;
+        const HEADER: u32 = 24;
+        let mut record = Vec::with_capacity(4 + HEADER as usize + reply.body().len());
+        let length = HEADER + reply.body().len() as u32;
+        for word in [length | 0x8000_0000, call.xid, REPLY, 0, 0, 0, 0] {
+            record.extend_from_slice(&word.to_be_bytes());
+        }
+        record.extend_from_slice(reply.body());
+        self.exchange = Exchange::Answered { record, at: 0 };
+        Ok(())
+    }
+}
+
+impl AsyncWrite for Channel {
+    async fn async_write(&mut self, record: &[u8]) -> io::Result<usize> {
+        self.ask(record)?;
+        Ok(record.len())
+    }
+}
+
+impl AsyncRead for Channel {
+    async fn async_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.answer().await?;
+        let Exchange::Answered { record, at } = &mut self.exchange else {
+            return Err(Error::new(libc::EINVAL, "there is no call to answer").into());
+        };
+        let rest = record.get(*at..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        if count == 0 && !buffer.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        buffer[..count].copy_from_slice(&rest[..count]);
+        *at += count;
+        Ok(count)
+    }
+}

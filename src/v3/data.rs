@@ -1,0 +1,195 @@
+//! READ and WRITE (RFC 1813, sections 3.3.6 and 3.3.7): encoded into the send queue, received into the caller's
+//! memory.
+
+use nfs3_client::nfs3_types::nfs3::{self, NFS_PROGRAM, nfsstat3, stable_how};
+use nfs3_client::nfs3_types::xdr_codec::Unpack;
+
+use super::nfs::Nfs;
+use super::status::nfs_error;
+use crate::attributes::Handle;
+use crate::error::{Error, Result};
+use crate::io::{Destination, Source};
+use crate::rpc::{Message, Pending, Request, Sink, Split};
+use crate::xdr::Reader;
+
+/// Longest READ or WRITE reply beside its data, bytes.
+const MAX_REPLY: usize = 4096;
+
+const FATTR3: usize = 84;
+const WCC_ATTR: usize = 24;
+
+/// Body of a successful READ reply in front of the data, when it has attributes: status, flag, fattr3, count,
+/// eof, length.
+const USUAL_READ_BODY: usize = 4 + 4 + FATTR3 + 4 + 4 + 4;
+
+/// How far a WRITE has gone when it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stability {
+    /// The server may still lose it: COMMIT makes it stable.
+    Unstable,
+    /// On stable storage.
+    FileSync,
+}
+
+/// What the server says of a WRITE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteReply {
+    pub count: usize,
+    pub stability: Stability,
+    /// Changes when the server may have lost unstable data.
+    pub verifier: [u8; 8],
+}
+
+/// What the server says of a READ.
+pub struct ReadReply {
+    pub count: usize,
+    /// The file ends behind these bytes.
+    pub eof: bool,
+    /// The memory behind these bytes.
+    pub rest: Option<Destination>,
+}
+
+/// A READ in flight.
+pub struct Reading(Pending);
+
+/// A WRITE in flight.
+pub struct Writing(Pending, usize);
+
+impl Nfs {
+    fn data_call(&self, procedure: NFS_PROGRAM, file: &Handle) -> Message {
+        let mut message = Message::call(nfs3::PROGRAM, nfs3::VERSION, procedure as u32, &self.credential);
+        put_opaque(message.arguments(), file.as_bytes());
+        message
+    }
+
+    /// Asks for as many bytes as fit into `to`, which must be at most the server's limit. The call is on its way
+    /// when this returns.
+    pub fn read(&self, file: &Handle, offset: u64, to: Destination) -> Reading {
+        let mut message = self.data_call(NFS_PROGRAM::NFSPROC3_READ, file);
+        message.arguments().extend_from_slice(&offset.to_be_bytes());
+        message.arguments().extend_from_slice(&(to.len() as u32).to_be_bytes());
+        let sink = Some(Sink { to, split: split_read, usual: USUAL_READ_BODY });
+        let deadline = self.deadline();
+        Reading(self.transport.start(Request { message, source: None, sink, deadline, limit: MAX_REPLY }))
+    }
+
+    /// Sends `from`, which must be at most the server's limit. The call is on its way when this returns.
+    pub fn write(&self, file: &Handle, offset: u64, from: Source, stability: Stability) -> Writing {
+        let mut message = self.data_call(NFS_PROGRAM::NFSPROC3_WRITE, file);
+        let (length, arguments) = (from.len(), message.arguments());
+        let stable = match stability {
+            Stability::Unstable => stable_how::UNSTABLE,
+            Stability::FileSync => stable_how::FILE_SYNC,
+        };
+        arguments.extend_from_slice(&offset.to_be_bytes());
+        for word in [length as u32, stable as u32, length as u32] {
+            arguments.extend_from_slice(&word.to_be_bytes());
+        }
+        let deadline = self.deadline();
+        let request = Request { message, source: Some(from), sink: None, deadline, limit: MAX_REPLY };
+        Writing(self.transport.start(request), length)
+    }
+}
+
+impl Reading {
+    pub async fn done(self) -> Result<ReadReply> {
+        let reply = self.0.await?;
+        let mut reader = Reader::new(reply.body());
+        status(&mut reader)?;
+        skip_optional(&mut reader, FATTR3)?;
+        let (count, eof, length) = (reader.u32()?, reader.u32()? != 0, reader.u32()?);
+        let received = reply.received.unwrap_or(0);
+        if count as usize != received || length as usize != received {
+            return Err(Error::malformed(format!(
+                "the reply to READ says {count} bytes and brings {received}"
+            )));
+        }
+        Ok(ReadReply { count: received, eof, rest: reply.rest })
+    }
+}
+
+impl Writing {
+    pub async fn done(self) -> Result<WriteReply> {
+        let reply = self.0.await?;
+        let mut reader = Reader::new(reply.body());
+        status(&mut reader)?;
+        skip_optional(&mut reader, WCC_ATTR)?;
+        skip_optional(&mut reader, FATTR3)?;
+        let (count, committed) = (reader.u32()? as usize, reader.u32()?);
+        let mut verifier = [0; 8];
+        verifier.copy_from_slice(reader.take(8)?);
+        if count > self.1 {
+            return Err(Error::malformed(format!("the reply to WRITE of {} bytes says {count}", self.1)));
+        }
+        let stability =
+            if committed == stable_how::UNSTABLE as u32 { Stability::Unstable } else { Stability::FileSync };
+        Ok(WriteReply { count, stability, verifier })
+    }
+}
+
+fn put_opaque(to: &mut Vec<u8>, bytes: &[u8]) {
+    to.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+    to.extend_from_slice(bytes);
+    to.resize(to.len() + (bytes.len().wrapping_neg() & 3), 0);
+}
+
+fn status(reader: &mut Reader<'_>) -> Result<()> {
+    let word = reader.u32()?;
+    match nfsstat3::unpack(&mut &word.to_be_bytes()[..]) {
+        Ok((nfsstat3::NFS3_OK, _)) => Ok(()),
+        Ok((status, _)) => Err(nfs_error(status)),
+        Err(_) => Err(Error::malformed(format!("NFS status {word} is unknown"))),
+    }
+}
+
+fn skip_optional(reader: &mut Reader<'_>, length: usize) -> Result<()> {
+    match reader.u32()? {
+        0 => Ok(()),
+        1 => reader.take(length).map(drop),
+        other => Err(Error::malformed(format!("{other} is neither true nor false"))),
+    }
+}
+
+/// Finds the data in the body of a READ reply.
+fn split_read(body: &[u8]) -> Result<Split> {
+    let mut reader = Reader::new(body);
+    let mut walk = || -> Result<Option<usize>> {
+        if reader.u32()? != nfsstat3::NFS3_OK as u32 {
+            return Ok(None);
+        }
+        if reader.u32()? != 0 {
+            reader.take(FATTR3)?;
+        }
+        reader.take(8)?; // count, eof
+        reader.u32().map(|length| Some(length as usize))
+    };
+    match walk() {
+        Ok(Some(len)) => Ok(Split::Data { at: reader.position(), len }),
+        Ok(None) => Ok(Split::Whole),
+        Err(_) => Ok(Split::More),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_data_with_and_without_attributes() {
+        let reply = |attributes: bool| {
+            let mut body = vec![0u8; 4];
+            body.extend_from_slice(&u32::from(attributes).to_be_bytes());
+            body.resize(body.len() + if attributes { FATTR3 } else { 0 }, 9);
+            body.extend_from_slice(&[0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 5]);
+            body
+        };
+        for (attributes, at) in [(true, USUAL_READ_BODY), (false, USUAL_READ_BODY - FATTR3)] {
+            let body = reply(attributes);
+            for length in 0..body.len() {
+                assert_eq!(split_read(&body[..length]).unwrap(), Split::More);
+            }
+            assert_eq!(split_read(&body).unwrap(), Split::Data { at, len: 5 });
+        }
+        assert_eq!(split_read(&[0, 0, 0, 70]).unwrap(), Split::Whole);
+    }
+}

@@ -1,0 +1,13 @@
+//! NFS version 3 and MOUNT version 3 (RFC 1813), and the portmapper that finds them (RFC 1833).
+
+mod channel;
+mod convert;
+mod data;
+mod mount;
+mod nfs;
+mod shape;
+mod status;
+
+pub use data::{ReadReply, Reading, Stability, WriteReply, Writing};
+pub use mount::{Export, Mount, PORTMAPPER_PORT, PortMapper};
+pub use nfs::{Created, DirEntry, DirPage, Nfs};

@@ -1,0 +1,230 @@
+//! The procedures of NFSv3 (RFC 1813, section 3.3), typed by `nfs3_client`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nfs3_client::Nfs3Client;
+use nfs3_client::nfs3_types::nfs3::*;
+use nfs3_client::nfs3_types::xdr_codec::Void;
+
+use super::channel::Channel;
+use super::convert::{from_fh3, from_post_op_attr, from_post_op_fh3, place, to_fh3};
+use super::status::succeeded;
+use crate::attributes::{Attributes, FileSystem, FileType, Handle, Limits, SetAttributes};
+use crate::error::{Error, Result};
+use crate::io::Reactor;
+use crate::rpc::{Connection, Credential, Transport};
+
+/// The NFS service as one operation sees it: a connection, who asks, and how long each call may take.
+#[derive(Clone)]
+pub struct Nfs {
+    pub transport: Transport,
+    pub credential: Credential,
+    pub timeout: Option<Duration>,
+    pub reactor: Arc<Reactor<Connection>>,
+}
+
+/// A created object; servers may leave out either part.
+pub type Created = (Option<Handle>, Option<Attributes>);
+
+/// One entry of a directory.
+#[derive(Debug)]
+pub struct DirEntry {
+    pub name: Vec<u8>,
+    pub fileid: u64,
+    pub cookie: u64,
+    pub attributes: Option<Attributes>,
+    pub handle: Option<Handle>,
+}
+
+/// Part of a directory.
+pub struct DirPage {
+    pub entries: Vec<DirEntry>,
+    pub verifier: [u8; 8],
+    pub eof: bool,
+}
+
+impl Nfs {
+    pub const PROGRAM: u32 = PROGRAM;
+    pub const VERSION: u32 = VERSION;
+
+    /// When a call made now is overdue.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.timeout.map(|timeout| self.reactor.now() + timeout)
+    }
+
+    fn client(&self) -> Nfs3Client<Channel> {
+        Nfs3Client::new(Channel::new(&self.transport, &self.credential, self.deadline()))
+    }
+
+    pub async fn getattr(&self, object: &Handle) -> Result<Attributes> {
+        let reply = self.client().getattr(&GETATTR3args { object: to_fh3(object) }).await;
+        let reply: GETATTR3resok = succeeded::<_, Void>(reply)?;
+        Ok((&reply.obj_attributes).into())
+    }
+
+    pub async fn setattr(&self, object: &Handle, set: &SetAttributes) -> Result<()> {
+        let arguments =
+            SETATTR3args { object: to_fh3(object), new_attributes: set.into(), guard: Nfs3Option::None };
+        succeeded(self.client().setattr(&arguments).await).map(drop)
+    }
+
+    pub async fn lookup(&self, directory: &Handle, name: &[u8]) -> Result<(Handle, Option<Attributes>)> {
+        let reply = succeeded(self.client().lookup(&LOOKUP3args { what: place(directory, name) }).await)?;
+        Ok((from_fh3(&reply.object)?, from_post_op_attr(&reply.obj_attributes)))
+    }
+
+    /// Which of the ACCESS3_* bits in `access` the server grants.
+    pub async fn access(&self, object: &Handle, access: u32) -> Result<u32> {
+        let reply = self.client().access(&ACCESS3args { object: to_fh3(object), access }).await;
+        Ok(succeeded(reply)?.access)
+    }
+
+    pub async fn readlink(&self, link: &Handle) -> Result<Vec<u8>> {
+        let reply = self.client().readlink(&READLINK3args { symlink: to_fh3(link) }).await;
+        Ok(succeeded(reply)?.data.0.into_owned())
+    }
+
+    /// Makes a regular file; `exclusive` with EEXIST if the name is taken, otherwise an existing file is opened
+    /// and gets the attributes.
+    pub async fn create(
+        &self,
+        directory: &Handle,
+        name: &[u8],
+        set: &SetAttributes,
+        exclusive: bool,
+    ) -> Result<Created> {
+        let how = if exclusive { createhow3::GUARDED(set.into()) } else { createhow3::UNCHECKED(set.into()) };
+        let reply = self.client().create(&CREATE3args { where_: place(directory, name), how }).await;
+        let reply = succeeded(reply)?;
+        created(&reply.obj, &reply.obj_attributes)
+    }
+
+    pub async fn mkdir(&self, directory: &Handle, name: &[u8], set: &SetAttributes) -> Result<Created> {
+        let arguments = MKDIR3args { where_: place(directory, name), attributes: set.into() };
+        let reply = succeeded(self.client().mkdir(&arguments).await)?;
+        created(&reply.obj, &reply.obj_attributes)
+    }
+
+    pub async fn symlink(
+        &self,
+        directory: &Handle,
+        name: &[u8],
+        target: &[u8],
+        set: &SetAttributes,
+    ) -> Result<Created> {
+        let symlink = symlinkdata3 { symlink_attributes: set.into(), symlink_data: nfspath3::from(target) };
+        let arguments = SYMLINK3args { where_: place(directory, name), symlink };
+        let reply = succeeded(self.client().symlink(&arguments).await)?;
+        created(&reply.obj, &reply.obj_attributes)
+    }
+
+    /// Makes a device, socket or fifo.
+    pub async fn mknod(
+        &self,
+        directory: &Handle,
+        name: &[u8],
+        kind: FileType,
+        device: (u32, u32),
+        set: &SetAttributes,
+    ) -> Result<Created> {
+        let (specdata1, specdata2) = device;
+        let special = || devicedata3 { dev_attributes: set.into(), spec: specdata3 { specdata1, specdata2 } };
+        let what = match kind {
+            FileType::Character => mknoddata3::NF3CHR(special()),
+            FileType::Block => mknoddata3::NF3BLK(special()),
+            FileType::Socket => mknoddata3::NF3SOCK(set.into()),
+            FileType::Fifo => mknoddata3::NF3FIFO(set.into()),
+            FileType::Regular | FileType::Directory | FileType::Link => {
+                return Err(Error::new(libc::EINVAL, "MKNOD makes devices, sockets and fifos only"));
+            }
+        };
+        let reply = self.client().mknod(&MKNOD3args { where_: place(directory, name), what }).await;
+        let reply = succeeded(reply)?;
+        created(&reply.obj, &reply.obj_attributes)
+    }
+
+    pub async fn remove(&self, directory: &Handle, name: &[u8]) -> Result<()> {
+        succeeded(self.client().remove(&REMOVE3args { object: place(directory, name) }).await).map(drop)
+    }
+
+    pub async fn rmdir(&self, directory: &Handle, name: &[u8]) -> Result<()> {
+        succeeded(self.client().rmdir(&RMDIR3args { object: place(directory, name) }).await).map(drop)
+    }
+
+    pub async fn rename(&self, from: (&Handle, &[u8]), to: (&Handle, &[u8])) -> Result<()> {
+        let arguments = RENAME3args { from: place(from.0, from.1), to: place(to.0, to.1) };
+        succeeded(self.client().rename(&arguments).await).map(drop)
+    }
+
+    pub async fn link(&self, file: &Handle, directory: &Handle, name: &[u8]) -> Result<()> {
+        let arguments = LINK3args { file: to_fh3(file), link: place(directory, name) };
+        succeeded(self.client().link(&arguments).await).map(drop)
+    }
+
+    /// Entries behind `cookie`, with attributes where the server gives them (READDIRPLUS). `dircount` bounds
+    /// names and cookies, `maxcount` the whole reply, bytes.
+    pub async fn readdirplus(
+        &self,
+        directory: &Handle,
+        cookie: u64,
+        verifier: [u8; 8],
+        dircount: u32,
+        maxcount: u32,
+    ) -> Result<DirPage> {
+        let arguments = READDIRPLUS3args {
+            dir: to_fh3(directory),
+            cookie,
+            cookieverf: cookieverf3(verifier),
+            dircount,
+            maxcount,
+        };
+        let reply = succeeded(self.client().readdirplus(&arguments).await)?;
+        let entries = reply.reply.entries.into_inner().into_iter().map(|entry| {
+            Ok(DirEntry {
+                fileid: entry.fileid,
+                cookie: entry.cookie,
+                attributes: from_post_op_attr(&entry.name_attributes),
+                handle: from_post_op_fh3(&entry.name_handle)?,
+                name: entry.name.0.into_owned(),
+            })
+        });
+        let entries = entries.collect::<Result<_>>()?;
+        Ok(DirPage { entries, verifier: reply.cookieverf.0, eof: reply.reply.eof })
+    }
+
+    pub async fn fsstat(&self, root: &Handle) -> Result<FileSystem> {
+        let reply = succeeded(self.client().fsstat(&FSSTAT3args { fsroot: to_fh3(root) }).await)?;
+        Ok(FileSystem {
+            total_bytes: reply.tbytes,
+            free_bytes: reply.fbytes,
+            available_bytes: reply.abytes,
+            total_files: reply.tfiles,
+            free_files: reply.ffiles,
+            available_files: reply.afiles,
+            fsid: from_post_op_attr(&reply.obj_attributes).map_or(0, |attributes| attributes.fsid),
+            name_max: 0,
+        })
+    }
+
+    /// Longest name in the directory, bytes (PATHCONF).
+    pub async fn name_max(&self, object: &Handle) -> Result<u32> {
+        let reply = self.client().pathconf(&PATHCONF3args { object: to_fh3(object) }).await;
+        Ok(succeeded(reply)?.name_max)
+    }
+
+    pub async fn fsinfo(&self, root: &Handle) -> Result<Limits> {
+        let reply = succeeded(self.client().fsinfo(&FSINFO3args { fsroot: to_fh3(root) }).await)?;
+        Ok(Limits { read_max: reply.rtmax, write_max: reply.wtmax, readdir: reply.dtpref })
+    }
+
+    /// Makes unstable writes stable (COMMIT of the whole file); returns the write verifier.
+    pub async fn commit(&self, file: &Handle) -> Result<[u8; 8]> {
+        let reply = self.client().commit(&COMMIT3args { file: to_fh3(file), offset: 0, count: 0 }).await;
+        Ok(succeeded(reply)?.verf.0)
+    }
+}
+
+fn created(handle: &post_op_fh3, attributes: &post_op_attr) -> Result<Created> {
+    Ok((from_post_op_fh3(handle)?, from_post_op_attr(attributes)))
+}

@@ -1,0 +1,95 @@
+//! Statuses of NFSv3, MOUNT and RPC as errors.
+
+use libc::c_int;
+use nfs3_client::nfs3_types::mount::mountstat3;
+use nfs3_client::nfs3_types::nfs3::{Nfs3Result, nfsstat3};
+use nfs3_client::{MountError, PortmapError, RpcError};
+
+use crate::error::{Error, Result};
+
+/// The errno of an NFSv3 status (RFC 1813, section 2.6).
+pub fn errno(status: nfsstat3) -> c_int {
+    match status {
+        nfsstat3::NFS3_OK => 0,
+        nfsstat3::NFS3ERR_PERM => libc::EPERM,
+        nfsstat3::NFS3ERR_NOENT => libc::ENOENT,
+        nfsstat3::NFS3ERR_IO => libc::EIO,
+        nfsstat3::NFS3ERR_NXIO => libc::ENXIO,
+        nfsstat3::NFS3ERR_ACCES => libc::EACCES,
+        nfsstat3::NFS3ERR_EXIST => libc::EEXIST,
+        nfsstat3::NFS3ERR_XDEV => libc::EXDEV,
+        nfsstat3::NFS3ERR_NODEV => libc::ENODEV,
+        nfsstat3::NFS3ERR_NOTDIR => libc::ENOTDIR,
+        nfsstat3::NFS3ERR_ISDIR => libc::EISDIR,
+        nfsstat3::NFS3ERR_INVAL => libc::EINVAL,
+        nfsstat3::NFS3ERR_FBIG => libc::EFBIG,
+        nfsstat3::NFS3ERR_NOSPC => libc::ENOSPC,
+        nfsstat3::NFS3ERR_ROFS => libc::EROFS,
+        nfsstat3::NFS3ERR_MLINK => libc::EMLINK,
+        nfsstat3::NFS3ERR_NAMETOOLONG => libc::ENAMETOOLONG,
+        nfsstat3::NFS3ERR_NOTEMPTY => libc::ENOTEMPTY,
+        nfsstat3::NFS3ERR_DQUOT => libc::EDQUOT,
+        nfsstat3::NFS3ERR_STALE => libc::ESTALE,
+        nfsstat3::NFS3ERR_NOTSUPP | nfsstat3::NFS3ERR_BADTYPE => libc::EINVAL,
+        nfsstat3::NFS3ERR_JUKEBOX => libc::EAGAIN,
+        nfsstat3::NFS3ERR_REMOTE
+        | nfsstat3::NFS3ERR_BADHANDLE
+        | nfsstat3::NFS3ERR_NOT_SYNC
+        | nfsstat3::NFS3ERR_BAD_COOKIE
+        | nfsstat3::NFS3ERR_TOOSMALL
+        | nfsstat3::NFS3ERR_SERVERFAULT => libc::EIO,
+    }
+}
+
+/// A failed NFS procedure.
+pub fn nfs_error(status: nfsstat3) -> Error {
+    Error::new(errno(status), status.to_string())
+}
+
+/// The result of a typed call: RPC failures and NFS statuses become one error.
+pub fn succeeded<T, E>(result: std::result::Result<Nfs3Result<T, E>, RpcError>) -> Result<T> {
+    match result.map_err(rpc_error)? {
+        Nfs3Result::Ok(value) => Ok(value),
+        Nfs3Result::Err((status, _)) => Err(nfs_error(status)),
+    }
+}
+
+/// An error of the typed clients. Ours travel through them inside an `io::Error`.
+pub fn rpc_error(error: RpcError) -> Error {
+    match error {
+        RpcError::Io(error) => error.into(),
+        other => Error::malformed(format!("the reply cannot be decoded: {other}")),
+    }
+}
+
+/// A refused or failed MNT.
+pub fn mount_error(error: MountError) -> Error {
+    let status = match error {
+        MountError::Rpc(error) => return rpc_error(error),
+        MountError::Denied(status) => status,
+    };
+    let errno = match status {
+        mountstat3::MNT3_OK => libc::EIO,
+        mountstat3::MNT3ERR_PERM => libc::EPERM,
+        mountstat3::MNT3ERR_NOENT => libc::ENOENT,
+        mountstat3::MNT3ERR_IO => libc::EIO,
+        mountstat3::MNT3ERR_ACCES => libc::EACCES,
+        mountstat3::MNT3ERR_NOTDIR => libc::ENOTDIR,
+        mountstat3::MNT3ERR_INVAL => libc::EINVAL,
+        mountstat3::MNT3ERR_NAMETOOLONG => libc::ENAMETOOLONG,
+        mountstat3::MNT3ERR_NOTSUPP => libc::EINVAL,
+        mountstat3::MNT3ERR_SERVERFAULT => libc::EIO,
+    };
+    Error::new(errno, status.to_string())
+}
+
+/// A port that could not be had.
+pub fn portmap_error(error: PortmapError) -> Error {
+    match error {
+        PortmapError::Rpc(error) => rpc_error(error),
+        PortmapError::ProgramUnavailable => {
+            Error::new(libc::EPROTONOSUPPORT, "the program is not registered with the server's portmapper")
+        }
+        PortmapError::InvalidPortValue(port) => Error::malformed(format!("the portmapper names port {port}")),
+    }
+}

@@ -1,0 +1,5 @@
+//! External data representation (RFC 4506): reading within bounds.
+
+mod reader;
+
+pub use reader::Reader;

@@ -5,6 +5,8 @@ mod connection;
 mod message;
 mod portmap;
 mod receiver;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use auth::Credential;

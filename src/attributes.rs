@@ -123,7 +123,7 @@ pub enum SetTimes {
     },
 }
 
-/// Sizes and limits of a file system (RFC 1813, FSSTAT and PATHCONF).
+/// Sizes and limits of a file system (RFC 1813, FSSTAT).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSystem {
     pub total_bytes: u64,
@@ -133,8 +133,6 @@ pub struct FileSystem {
     pub free_files: u64,
     pub available_files: u64,
     pub fsid: u64,
-    /// Longest name of a file, bytes.
-    pub name_max: u32,
 }
 
 /// What the server is able and prepared to transfer at once (RFC 1813, FSINFO), bytes.

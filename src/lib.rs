@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
-#![allow(dead_code)]
 
+mod abi;
 mod attributes;
 mod client;
 mod error;

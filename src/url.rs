@@ -18,6 +18,9 @@ pub enum Form {
     Incomplete,
 }
 
+/// Names and values in the order of the URL, undecoded. An argument without `=` has an empty value.
+pub type Arguments = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// The parts of a URL. No part contains a NUL byte.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Url {
@@ -27,8 +30,7 @@ pub struct Url {
     pub path: Option<Vec<u8>>,
     /// Begins with a slash.
     pub file: Option<Vec<u8>>,
-    /// Names and values in the order of the URL, undecoded. An argument without `=` has an empty value.
-    pub arguments: Vec<(Vec<u8>, Vec<u8>)>,
+    pub arguments: Arguments,
 }
 
 impl Url {
@@ -73,7 +75,7 @@ impl Url {
 }
 
 /// Splits at the first question mark, and what follows it at `&` and `=`.
-fn cut_arguments(text: &[u8]) -> (&[u8], Vec<(Vec<u8>, Vec<u8>)>) {
+fn cut_arguments(text: &[u8]) -> (&[u8], Arguments) {
     let Some(mark) = text.iter().position(|&byte| byte == b'?') else {
         return (text, Vec::new());
     };

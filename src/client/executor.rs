@@ -270,9 +270,14 @@ impl Executor {
     fn run_completions(&self) {
         let due = lock(&self.completions).len();
         for _ in 0..due {
-            let Some(completion) = lock(&self.completions).pop_front() else { return };
+            let Some(completion) = self.next_completion() else { return };
             completion();
         }
+    }
+
+    /// The lock is given back before the callback runs.
+    fn next_completion(&self) -> Option<Completion> {
+        lock(&self.completions).pop_front()
     }
 
     /// Operations whose callback has not begun.
@@ -295,10 +300,7 @@ impl Executor {
             });
             lock(&self.completions).extend(completion);
         }
-        while let Some(completion) = {
-            let next = lock(&self.completions).pop_front();
-            next
-        } {
+        while let Some(completion) = self.next_completion() {
             completion();
         }
     }

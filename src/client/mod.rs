@@ -19,7 +19,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use crate::attributes::{Attributes, FileSystem, FileType, Time};
+pub use crate::attributes::{Attributes, FileSystem, Time};
 pub use crate::v3::Export;
 pub use directory::{Directory, Entry};
 pub use discovery::find_local_servers;

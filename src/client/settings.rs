@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::rpc::Credential;
+use crate::url::Arguments;
 
 /// Settings of one context. They count from the next connection or the next call on.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub struct Settings {
     pub auth: Option<Credential>,
     /// How long one call may take; None for as long as it takes.
     pub timeout: Option<Duration>,
+    /// What nfs_set_timeout() was given in place of a timeout: 0, or a negative number.
+    endless: i32,
     /// How long a synchronous call sleeps at most before it looks at its deadlines.
     pub poll_timeout: Option<Duration>,
     /// NFS version, 3 or 4.
@@ -62,6 +65,7 @@ impl Settings {
             groups: Vec::new(),
             auth: None,
             timeout: None,
+            endless: -1,
             poll_timeout: Some(Duration::from_millis(100)),
             version: 3,
             nfs_port: None,
@@ -84,9 +88,30 @@ impl Settings {
         }
     }
 
+    /// Sets the timeout in milliseconds; 0 and less is none.
+    pub fn set_timeout(&mut self, milliseconds: i32) {
+        self.timeout = milliseconds_or_none(milliseconds).filter(|time| !time.is_zero());
+        self.endless = milliseconds.min(0);
+    }
+
+    /// The timeout as it was set.
+    pub fn timeout_milliseconds(&self) -> i32 {
+        if self.timeout.is_some() { milliseconds(self.timeout) } else { self.endless }
+    }
+
+    /// Sets the poll timeout in milliseconds; a negative one is none.
+    pub fn set_poll_timeout(&mut self, milliseconds: i32) {
+        self.poll_timeout = milliseconds_or_none(milliseconds);
+    }
+
+    /// The poll timeout as it was set.
+    pub fn poll_timeout_milliseconds(&self) -> i32 {
+        milliseconds(self.poll_timeout)
+    }
+
     /// Applies the arguments of a URL: all of them, or none when one has a value that makes no sense. Unknown
     /// ones are skipped.
-    pub fn apply(&mut self, arguments: &[(Vec<u8>, Vec<u8>)]) -> Result<()> {
+    pub fn apply(&mut self, arguments: &Arguments) -> Result<()> {
         let mut changed = self.clone();
         for (name, value) in arguments {
             let Ok(name) = std::str::from_utf8(name) else { continue };
@@ -123,6 +148,16 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// A time in milliseconds; a negative one is none.
+fn milliseconds_or_none(milliseconds: i32) -> Option<Duration> {
+    u64::try_from(milliseconds).ok().map(Duration::from_millis)
+}
+
+/// The inverse of [`milliseconds_or_none`].
+fn milliseconds(time: Option<Duration>) -> i32 {
+    time.map_or(-1, |time| i32::try_from(time.as_millis()).unwrap_or(i32::MAX))
 }
 
 /// One argument of a URL.
@@ -225,6 +260,19 @@ mod tests {
         assert_eq!(settings.timeout, Some(Duration::from_secs(5)));
         assert_eq!((settings.read_max, settings.write_max), (Some(8192), Some(4096)));
         assert_eq!((settings.readdir_dircount, settings.readdir_maxcount), (1024, 4096));
+    }
+
+    #[test]
+    fn timeouts_are_told_as_they_were_set() {
+        let mut settings = Settings::new(10, 20);
+        assert_eq!(settings.timeout_milliseconds(), -1);
+        for (milliseconds, timeout) in
+            [(0, None), (-5, None), (1, Some(1)), (i32::MAX, Some(i32::MAX as u64))]
+        {
+            settings.set_timeout(milliseconds);
+            assert_eq!(settings.timeout_milliseconds(), milliseconds);
+            assert_eq!(settings.timeout, timeout.map(Duration::from_millis));
+        }
     }
 
     #[test]

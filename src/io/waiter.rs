@@ -1,7 +1,7 @@
 //! The descriptors a context waits on: poll(2) for synchronous calls, one epoll descriptor for event loops.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use libc::{c_int, c_short};
@@ -144,16 +144,16 @@ unsafe fn owned(fd: c_int) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Whether `fd` is ready for `events` at once.
-pub fn ready_now(fd: BorrowedFd<'_>, events: c_short) -> bool {
-    let mut fds = [libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 }];
-    poll(&mut fds, Some(Instant::now())).is_ok() && fds[0].revents != 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd;
+    use std::os::fd::{AsFd, BorrowedFd};
+
+    /// Whether `fd` is ready for `events` at once.
+    fn ready_now(fd: BorrowedFd<'_>, events: c_short) -> bool {
+        let mut fds = [libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 }];
+        poll(&mut fds, Some(Instant::now())).is_ok() && fds[0].revents != 0
+    }
 
     #[test]
     fn bell_and_alarm_make_the_descriptor_readable() {

@@ -10,7 +10,7 @@ mod tests;
 mod transport;
 
 pub use auth::Credential;
-pub use connection::{Connection, Pending, Reply, Request, Sink};
+pub use connection::{Connection, Pending, Request, Sink};
 pub use message::{Message, Split};
 pub use portmap::{answers, callit, getaddr_arguments, getaddr_port};
 pub use transport::Transport;

@@ -37,7 +37,6 @@ enum Exchange {
 struct Header {
     xid: u32,
     program: u32,
-    version: u32,
     procedure: u32,
 }
 
@@ -59,7 +58,7 @@ impl Channel {
         message.arguments().extend_from_slice(reader.take(reader.left())?);
         let request =
             Request { message, source: None, sink: None, deadline: self.deadline, limit: MAX_REPLY };
-        let call = Header { xid, program, version, procedure };
+        let call = Header { xid, program, procedure };
         self.exchange = Exchange::Asked { call, pending: self.transport.start(request) };
         Ok(())
     }

@@ -8,6 +8,6 @@ mod nfs;
 mod shape;
 mod status;
 
-pub use data::{ReadReply, Reading, Stability, WriteReply, Writing};
+pub use data::{Reading, Stability, WriteReply, Writing};
 pub use mount::{Export, Mount, PORTMAPPER_PORT, PortMapper};
-pub use nfs::{Created, DirEntry, DirPage, Nfs};
+pub use nfs::{DirEntry, Nfs};

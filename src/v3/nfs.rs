@@ -34,7 +34,6 @@ pub struct DirEntry {
     pub fileid: u64,
     pub cookie: u64,
     pub attributes: Option<Attributes>,
-    pub handle: Option<Handle>,
 }
 
 /// Part of a directory.
@@ -180,16 +179,13 @@ impl Nfs {
             maxcount,
         };
         let reply = succeeded(self.client().readdirplus(&arguments).await)?;
-        let entries = reply.reply.entries.into_inner().into_iter().map(|entry| {
-            Ok(DirEntry {
-                fileid: entry.fileid,
-                cookie: entry.cookie,
-                attributes: from_post_op_attr(&entry.name_attributes),
-                handle: from_post_op_fh3(&entry.name_handle)?,
-                name: entry.name.0.into_owned(),
-            })
+        let entries = reply.reply.entries.into_inner().into_iter().map(|entry| DirEntry {
+            fileid: entry.fileid,
+            cookie: entry.cookie,
+            attributes: from_post_op_attr(&entry.name_attributes),
+            name: entry.name.0.into_owned(),
         });
-        let entries = entries.collect::<Result<_>>()?;
+        let entries = entries.collect();
         Ok(DirPage { entries, verifier: reply.cookieverf.0, eof: reply.reply.eof })
     }
 
@@ -203,14 +199,7 @@ impl Nfs {
             free_files: reply.ffiles,
             available_files: reply.afiles,
             fsid: from_post_op_attr(&reply.obj_attributes).map_or(0, |attributes| attributes.fsid),
-            name_max: 0,
         })
-    }
-
-    /// Longest name in the directory, bytes (PATHCONF).
-    pub async fn name_max(&self, object: &Handle) -> Result<u32> {
-        let reply = self.client().pathconf(&PATHCONF3args { object: to_fh3(object) }).await;
-        Ok(succeeded(reply)?.name_max)
     }
 
     pub async fn fsinfo(&self, root: &Handle) -> Result<Limits> {

@@ -1,0 +1,86 @@
+# make            build the release library
+# make demo       show it at work on an NFS server of its own: C, then Python
+# make check      format, lints and every test; ends in a line that counts passed, failed, skipped
+# make install    the library, its links, headers and libnfs.pc; make uninstall takes them away again
+#
+# LIBNFS_ABI is the number in the soname: 14 (the interface of libnfs 5.0) or 13 (of libnfs 4.0).
+
+LIBNFS_ABI ?= 14
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DESTDIR    ?=
+CARGO      ?= cargo
+CARGOFLAGS ?=
+INSTALL    ?= install
+STRIP      ?= strip
+
+# For each ABI: the library's file name, the release of libnfs it is compatible with, where it is built.
+file_13    := libnfs.so.13.0.0
+file_14    := libnfs.so.14.1.0
+version_13 := 4.0.0
+version_14 := 5.0.3
+target_13  := target/abi13
+target_14  := target
+
+file    := $(file_$(LIBNFS_ABI))
+version := $(version_$(LIBNFS_ABI))
+target  := $(target_$(LIBNFS_ABI))
+soname  := libnfs.so.$(LIBNFS_ABI)
+build   := $(target)/release
+headers := $(wildcard include/nfsc/*.h)
+sources := $(shell find src -name '*.rs') Cargo.toml Cargo.lock build.rs
+server  := target/debug/examples/demo-server
+pc      := $(LIBDIR)/pkgconfig/libnfs.pc
+# What an archive written in Rust needs of the system; `rustc --print native-static-libs` tells.
+private := -lgcc_s -lutil -lrt -lpthread -lm -ldl
+
+ifeq ($(file),)
+$(error LIBNFS_ABI is "$(LIBNFS_ABI)"; this release builds 13 and 14)
+endif
+
+.PHONY: all demo check install uninstall
+.DELETE_ON_ERROR:
+
+all: $(build)/$(soname)
+
+# The linker's name and the loader's name for one file, so that the build directory works with both.
+$(build)/$(soname): $(build)/libnfs.so
+	@ln -sf libnfs.so $@
+
+$(build)/libnfs.so: $(sources)
+	@LIBNFS_ABI=$(LIBNFS_ABI) $(CARGO) build --release --lib --target-dir $(target) $(CARGOFLAGS)
+	@touch $@
+
+$(server): examples/demo-server.rs Cargo.lock
+	@env -u LIBNFS_ABI $(CARGO) build --example demo-server --target-dir target $(CARGOFLAGS)
+	@touch $@
+
+demo: all $(server)
+	@$(server) bash examples-c/demo.sh $(build) $(soname)
+
+check:
+	@bash tests/check
+
+install: all
+	$(INSTALL) -d "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)/nfsc"
+	$(INSTALL) -m 644 $(build)/libnfs.so "$(DESTDIR)$(LIBDIR)/$(file)"
+	$(STRIP) --strip-unneeded "$(DESTDIR)$(LIBDIR)/$(file)"
+	ln -sf $(file) "$(DESTDIR)$(LIBDIR)/$(soname)"
+	ln -sf $(soname) "$(DESTDIR)$(LIBDIR)/libnfs.so"
+	$(INSTALL) -m 644 $(build)/libnfs.a "$(DESTDIR)$(LIBDIR)/libnfs.a"
+	$(STRIP) --strip-debug "$(DESTDIR)$(LIBDIR)/libnfs.a"
+	$(INSTALL) -m 644 $(headers) "$(DESTDIR)$(INCLUDEDIR)/nfsc/"
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(version)|' -e 's|@PRIVATE@|$(private)|' \
+	    -e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
+	    -e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' \
+	    libnfs.pc.in > "$(DESTDIR)$(pc)"
+	chmod 644 "$(DESTDIR)$(pc)"
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig || true; fi
+
+uninstall:
+	rm -f "$(DESTDIR)$(LIBDIR)/$(file)" "$(DESTDIR)$(LIBDIR)/$(soname)" "$(DESTDIR)$(LIBDIR)/libnfs.so"
+	rm -f "$(DESTDIR)$(LIBDIR)/libnfs.a" "$(DESTDIR)$(pc)"
+	rm -f $(headers:include/%="$(DESTDIR)$(INCLUDEDIR)/%")
+	@rmdir "$(DESTDIR)$(INCLUDEDIR)/nfsc" 2>/dev/null || true
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig || true; fi

@@ -1,0 +1,113 @@
+//! Arguments from C: paths, handles, memory to write results to.
+
+use std::ffi::CStr;
+use std::sync::Arc;
+
+use libc::{c_char, c_int};
+
+use super::context::Context;
+use super::directory::OpenDirectory;
+use super::handle::{DIRECTORIES, FILES};
+use super::types::{nfsdir, nfsfh};
+use crate::client::File;
+use crate::error::{Error, Result};
+
+/// A single transfer moves at most this much, so that its count fits an int; like read(2) on Linux.
+pub const TRANSFER_MAX: u64 = 0x7fff_f000;
+
+/// One of nfs4_lock_op in the header. C may pass any number.
+pub type LockOp = c_int;
+
+/// One of nfs4_fcntl_op in the header. C may pass any number.
+pub type FcntlOp = c_int;
+
+/// The bytes of a string; EINVAL when it is NULL.
+///
+/// # Safety
+/// `text` is NULL or a C string.
+pub unsafe fn text(text: *const c_char, what: &str) -> Result<Vec<u8>> {
+    if text.is_null() {
+        return Err(null(what));
+    }
+    // SAFETY: a C string by the caller's contract.
+    Ok(unsafe { CStr::from_ptr(text) }.to_bytes().to_vec())
+}
+
+/// A path that must be given.
+///
+/// # Safety
+/// `path` is NULL or a C string.
+pub unsafe fn given_path(path: *const c_char) -> Result<Vec<u8>> {
+    // SAFETY: passed on.
+    unsafe { text(path, "the path") }
+}
+
+/// A path that may be NULL, which like the empty one means the working directory.
+///
+/// # Safety
+/// `path` is NULL or a C string.
+pub unsafe fn path_or_here(path: *const c_char) -> Vec<u8> {
+    // SAFETY: passed on.
+    unsafe { text(path, "") }.unwrap_or_default()
+}
+
+/// The open file behind a handle, when it belongs to the context.
+pub fn file(context: &Context, nfsfh: *mut nfsfh) -> Result<Arc<File>> {
+    let file = FILES.get(nfsfh)?;
+    if file.client_id() == context.client.id() { Ok(file) } else { Err(foreign("file")) }
+}
+
+/// The open directory behind a handle, when it belongs to the context.
+pub fn directory(context: &Context, nfsdir: *mut nfsdir) -> Result<Arc<OpenDirectory>> {
+    let directory = DIRECTORIES.get(nfsdir)?;
+    if directory.client_id() == context.client.id() { Ok(directory) } else { Err(foreign("directory")) }
+}
+
+fn foreign(what: &str) -> Error {
+    Error::new(libc::EBADF, format!("the {what} belongs to another context"))
+}
+
+fn null(what: &str) -> Error {
+    Error::new(libc::EINVAL, format!("{what} is NULL"))
+}
+
+/// Permission bits and the like, which C passes as int.
+pub fn bits(number: c_int) -> u32 {
+    number as u32
+}
+
+/// A count of bytes as C passes it, cut to what one transfer moves.
+pub fn transfer(count: u64) -> usize {
+    // Fits: TRANSFER_MAX is less than any usize's maximum here.
+    count.min(TRANSFER_MAX) as usize
+}
+
+/// What C gets of a count of at most TRANSFER_MAX.
+pub fn count(bytes: usize) -> c_int {
+    c_int::try_from(bytes).unwrap_or(c_int::MAX)
+}
+
+/// Memory for `count` bytes; EINVAL when it is NULL and they are not 0.
+pub fn buffer<T>(buffer: *const T, count: usize) -> Result<()> {
+    if buffer.is_null() && count > 0 { Err(null("the buffer")) } else { Ok(()) }
+}
+
+/// Where C wants a result.
+pub struct Out<T>(*mut T);
+
+impl<T> Out<T> {
+    /// EINVAL when `place` is NULL.
+    ///
+    /// # Safety
+    /// `place` is NULL or, until `self` is gone, valid for writes.
+    pub unsafe fn new(place: *mut T) -> Result<Self> {
+        if place.is_null() { Err(null("the place for the result")) } else { Ok(Self(place)) }
+    }
+
+    /// Stores the result; 0 for the caller.
+    pub fn write(self, value: T) -> Result<c_int> {
+        // SAFETY: valid by the contract of `new`.
+        unsafe { self.0.write(value) };
+        Ok(0)
+    }
+}

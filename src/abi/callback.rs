@@ -1,0 +1,141 @@
+//! Asynchronous calls: what C is told when they are complete.
+
+use std::ffi::{CString, c_void};
+use std::sync::{Arc, Weak};
+
+use libc::c_int;
+
+use super::arguments::count;
+use super::context::Context;
+use super::directory::OpenDirectory;
+use super::handle::{DIRECTORIES, FILES};
+use super::messages::c_string;
+use super::types::{nfs_cb, nfs_context};
+use crate::client::{Directory, File};
+use crate::error::{Error, Result};
+use crate::io::Block;
+
+/// A callback with its arguments. It is called once.
+pub struct Callback {
+    function: unsafe extern "C" fn(c_int, *mut nfs_context, *mut c_void, *mut c_void),
+    nfs: *mut nfs_context,
+    private_data: *mut c_void,
+    context: Weak<Context>,
+}
+
+// SAFETY: the pointers are not followed here; whoever turns the crank of a context, from whichever thread, calls
+// its callbacks, and that is the contract of the asynchronous functions.
+unsafe impl Send for Callback {}
+
+impl Callback {
+    /// EINVAL when `function` is NULL.
+    ///
+    /// # Safety
+    /// `function` can be called with `private_data` until it has been, from any thread that serves the context.
+    pub unsafe fn new(
+        context: &Arc<Context>,
+        nfs: *mut nfs_context,
+        function: nfs_cb,
+        data: *mut c_void,
+    ) -> Result<Self> {
+        let function = function.ok_or_else(|| Error::new(libc::EINVAL, "the callback is NULL"))?;
+        Ok(Self { function, nfs, private_data: data, context: Arc::downgrade(context) })
+    }
+
+    fn call(self, status: c_int, data: *mut c_void) {
+        // SAFETY: by the contract of `new`; `data` is what the function's documentation says, and outlives the call.
+        unsafe { (self.function)(status, self.nfs, data, self.private_data) }
+    }
+
+    /// Tells an error: its sentence can be read from `data` and from nfs_get_error().
+    fn fail(self, error: &Error) {
+        if let Some(context) = self.context.upgrade() {
+            context.set_error(error);
+        }
+        let sentence = c_string(&error.to_string());
+        self.call(-error.errno().max(1), sentence.as_ptr().cast_mut().cast());
+    }
+}
+
+impl Context {
+    /// Queues an operation. `callback` learns the end.
+    pub fn submit<T: Answer>(
+        &self,
+        callback: Callback,
+        operation: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<c_int> {
+        self.client.spawn(operation, move |result| match result {
+            Ok(answer) => answer.give(callback),
+            Err(error) => callback.fail(&error),
+        })?;
+        Ok(0)
+    }
+}
+
+/// A result as callbacks get it.
+pub trait Answer: Send + 'static {
+    fn give(self, callback: Callback);
+}
+
+/// Nothing but success.
+impl Answer for () {
+    fn give(self, callback: Callback) {
+        callback.call(0, std::ptr::null_mut());
+    }
+}
+
+/// A number in place of the error.
+pub struct Number(pub c_int);
+
+impl Answer for Number {
+    fn give(self, callback: Callback) {
+        callback.call(self.0, std::ptr::null_mut());
+    }
+}
+
+/// The address of a C structure.
+pub struct Record<T>(pub T);
+
+impl<T: Send + 'static> Answer for Record<T> {
+    fn give(mut self, callback: Callback) {
+        callback.call(0, (&raw mut self.0).cast());
+    }
+}
+
+/// The address of a string.
+impl Answer for CString {
+    fn give(self, callback: Callback) {
+        callback.call(0, self.as_ptr().cast_mut().cast());
+    }
+}
+
+/// Data that was read: its address, and its length in place of the error.
+pub struct Data(pub Block, pub usize);
+
+impl Answer for Data {
+    fn give(self, callback: Callback) {
+        let Self(block, length) = self;
+        let start = if block.len() == 0 { std::ptr::null() } else { block.as_ptr() };
+        callback.call(count(length), start.cast_mut().cast());
+    }
+}
+
+/// A handle.
+impl Answer for Arc<File> {
+    fn give(self, callback: Callback) {
+        match FILES.insert(self) {
+            Ok(handle) => callback.call(0, handle.cast()),
+            Err(error) => callback.fail(&error),
+        }
+    }
+}
+
+/// A handle.
+impl Answer for Arc<Directory> {
+    fn give(self, callback: Callback) {
+        match DIRECTORIES.insert(OpenDirectory::new(self)) {
+            Ok(handle) => callback.call(0, handle.cast()),
+            Err(error) => callback.fail(&error),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Contexts: their life, their error, and what the border keeps for them.
+
+use std::ffi::CString;
+use std::sync::{Arc, Mutex};
+
+use libc::c_char;
+
+use super::auth::Credentials;
+use super::guard::stop_panics;
+use super::handle::{CONTEXTS, DIRECTORIES, FILES};
+use super::lock;
+use super::messages::{Messages, c_string};
+use super::types::nfs_context;
+use crate::client::{Client, Settings};
+use crate::error::{Error, Result};
+
+/// What a `struct nfs_context *` stands for.
+pub struct Context {
+    pub client: Arc<Client>,
+    messages: Mutex<Messages>,
+    /// What nfs_getcwd() has handed out.
+    pub working_directory: Mutex<CString>,
+    /// What nfs_set_auth() has been given.
+    pub credentials: Mutex<Option<Credentials>>,
+}
+
+impl Context {
+    /// A new connection, not yet mounted.
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            client: new_client()?,
+            messages: Mutex::default(),
+            working_directory: Mutex::default(),
+            credentials: Mutex::default(),
+        })
+    }
+
+    /// Runs one operation to its end.
+    pub fn run<T, F>(&self, operation: impl FnOnce(Arc<Client>) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        self.client.run(operation(self.client.clone()))
+    }
+
+    /// Keeps the sentence of an error for nfs_get_error().
+    pub fn set_error(&self, error: &Error) {
+        lock(&self.messages).set(c_string(&error.to_string()));
+    }
+
+    /// Ends everything. The context's handle is closed already: callbacks that run now cannot start anything.
+    fn shut_down(&self) {
+        self.client.shut_down();
+        let id = self.client.id();
+        FILES.take_all(|file| file.client_id() == id);
+        DIRECTORIES.take_all(|directory| directory.client_id() == id);
+    }
+}
+
+/// A client that acts as the user and group of the process.
+pub fn new_client() -> Result<Arc<Client>> {
+    // SAFETY: these only read the credentials of the process.
+    let (uid, gid) = unsafe { (libc::getuid(), libc::getgid()) };
+    Client::new(Settings::new(uid, gid))
+}
+
+/// Makes a context that acts as the user and group of the process. Returns NULL when there is no memory or no
+/// file descriptor left. To be freed with nfs_destroy_context().
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_init_context() -> *mut nfs_context {
+    let made = stop_panics(|| CONTEXTS.insert(Arc::new(Context::new()?)));
+    made.unwrap_or(std::ptr::null_mut())
+}
+
+/// Closes a context: its connections, its open files and directories, and the memory of all of them. Callbacks of
+/// operations that are not complete are called with -EINTR before it returns. It may be called from a callback of
+/// the same context. NULL, or a context that was destroyed before, is left alone.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_destroy_context(nfs: *mut nfs_context) {
+    // There is nobody left to tell of a failure.
+    let _ = stop_panics(|| {
+        CONTEXTS.take(nfs)?.shut_down();
+        Ok(())
+    });
+}
+
+/// Describes the latest error of the context. Never NULL; empty when there has been no error. The string belongs
+/// to the context and is valid until the function has been called eight more times, or the context is destroyed.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_get_error(nfs: *mut nfs_context) -> *mut c_char {
+    match CONTEXTS.get(nfs) {
+        Ok(context) => lock(&context.messages).hand_out(),
+        Err(_) if nfs.is_null() => c"the context is NULL".as_ptr().cast_mut(),
+        Err(_) => c"the context has been destroyed".as_ptr().cast_mut(),
+    }
+}

@@ -1,0 +1,221 @@
+//! Reading and writing. Counts above 2147479552 are served as shorter transfers, as by read(2).
+
+use std::slice;
+
+use libc::{c_int, c_void};
+
+use super::arguments::{buffer, count as counted, file, transfer};
+use super::callback::{Callback, Data, Number};
+use super::guard::guard;
+use super::types::{nfs_cb, nfs_context, nfsfh};
+use crate::error::Result;
+use crate::io::{Block, Destination, Source};
+
+/// Reads up to `count` bytes from `offset` into `buf`, and leaves the position of the file alone (RFC 1813, READ).
+/// Returns the number of bytes, which is less only at the end of the file, or -errno. Counts above 2147479552 are
+/// served as such.
+///
+/// # Safety
+/// `buf` has room for `count` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_pread(
+    nfs: *mut nfs_context,
+    nfsfh: *mut nfsfh,
+    offset: u64,
+    count: u64,
+    buf: *mut c_void,
+) -> c_int {
+    guard(nfs, |context| {
+        let file = file(context, nfsfh)?;
+        // SAFETY: by the contract above; the call returns when nothing uses the buffer any more.
+        let to = unsafe { destination(buf, count)? };
+        context.run(|client| client.pread(file, offset, to)).map(counted)
+    })
+}
+
+/// Like nfs_pread(), asynchronous. The callback gets the number of bytes in place of 0, and the bytes.
+///
+/// # Safety
+/// `cb` can be called with `private_data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_pread_async(
+    nfs: *mut nfs_context,
+    nfsfh: *mut nfsfh,
+    offset: u64,
+    count: u64,
+    cb: nfs_cb,
+    private_data: *mut c_void,
+) -> c_int {
+    guard(nfs, |context| {
+        // SAFETY: by the contract above.
+        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let (file, block, client) =
+            (file(context, nfsfh)?, Block::zeroed(transfer(count))?, context.client.clone());
+        // SAFETY: the only destination over the block, which is read when the operation is complete.
+        let to = unsafe { block.destination() };
+        context.submit(callback, async move { Ok(Data(block, client.pread(file, offset, to).await?)) })
+    })
+}
+
+/// Reads up to `count` bytes from the position of the file into `buf`, and moves the position behind them (RFC
+/// 1813, READ). Returns the number of bytes, which is less only at the end of the file, or -errno.
+///
+/// # Safety
+/// `buf` has room for `count` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_read(
+    nfs: *mut nfs_context,
+    nfsfh: *mut nfsfh,
+    count: u64,
+    buf: *mut c_void,
+) -> c_int {
+    guard(nfs, |context| {
+        let file = file(context, nfsfh)?;
+        // SAFETY: by the contract above; the call returns when nothing uses the buffer any more.
+        let to = unsafe { destination(buf, count)? };
+        context.run(|client| client.read(file, to)).map(counted)
+    })
+}
+
+/// Like nfs_read(), asynchronous. The callback gets the number of bytes in place of 0, and the bytes.
+///
+/// # Safety
+/// `cb` can be called with `private_data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_read_async(
+    nfs: *mut nfs_context,
+    nfsfh: *mut nfsfh,
+    count: u64,
+    cb: nfs_cb,
+    private_data: *mut c_void,
+) -> c_int {
+    guard(nfs, |context| {
+        // SAFETY: by the contract above.
+        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let (file, block, client) =
+            (file(context, nfsfh)?, Block::zeroed(transfer(count))?, context.client.clone());
+        // SAFETY: the only destination over the block, which is read when the operation is complete.
+        let to = unsafe { block.destination() };
+        context.submit(callback, async move { Ok(Data(block, client.read(file, to).await?)) })
+    })
+}
+
+/// Writes `count` bytes of `buf` at `offset`, and leaves the position of the file alone (RFC 1813, WRITE). Returns
+/// the number of bytes, or -errno. They are on stable storage after nfs_fsync() or nfs_close(), or at once with
+/// O_SYNC.
+///
+/// # Safety
+/// `buf` has `count` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_pwrite(
+    nfs: *mut nfs_context,
+    nfsfh: *mut nfsfh,
+    offset: u64,
+    count: u64,
+    buf: *const c_void,
+) -> c_int {
+    guard(nfs, |context| {
+        let file = file(context, nfsfh)?;
+        // SAFETY: by the contract above; the call returns when nothing uses the buffer any more.
+        let from = unsafe { source(buf, count)? };
+        context.run(|client| client.pwrite(file, offset, from)).map(counted)
+    })
+}
+
+/// Like nfs_pwrite(), asynchronous. The bytes are copied first. The callback gets the number of bytes in place
+/// of 0.
+///
+/// # Safety
+/// `buf` has `count` bytes; `cb` can be called with `private_data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_pwrite_async(
+    nfs: *mut nfs_context,
+    nfsfh: *mut nfsfh,
+    offset: u64,
+    count: u64,
+    buf: *const c_void,
+    cb: nfs_cb,
+    private_data: *mut c_void,
+) -> c_int {
+    guard(nfs, |context| {
+        let (file, client) = (file(context, nfsfh)?, context.client.clone());
+        // SAFETY: by the contract above.
+        let (callback, from) = unsafe { (Callback::new(context, nfs, cb, private_data)?, copy(buf, count)?) };
+        context
+            .submit(callback, async move { client.pwrite(file, offset, from).await.map(counted).map(Number) })
+    })
+}
+
+/// Writes `count` bytes of `buf` at the position of the file, or with O_APPEND at its end, and moves the position
+/// behind them (RFC 1813, WRITE). Returns the number of bytes, or -errno.
+///
+/// # Safety
+/// `buf` has `count` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_write(
+    nfs: *mut nfs_context,
+    nfsfh: *mut nfsfh,
+    count: u64,
+    buf: *const c_void,
+) -> c_int {
+    guard(nfs, |context| {
+        let file = file(context, nfsfh)?;
+        // SAFETY: by the contract above; the call returns when nothing uses the buffer any more.
+        let from = unsafe { source(buf, count)? };
+        context.run(|client| client.write(file, from)).map(counted)
+    })
+}
+
+/// Like nfs_write(), asynchronous. The bytes are copied first. The callback gets the number of bytes in place of 0.
+///
+/// # Safety
+/// `buf` has `count` bytes; `cb` can be called with `private_data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_write_async(
+    nfs: *mut nfs_context,
+    nfsfh: *mut nfsfh,
+    count: u64,
+    buf: *const c_void,
+    cb: nfs_cb,
+    private_data: *mut c_void,
+) -> c_int {
+    guard(nfs, |context| {
+        let (file, client) = (file(context, nfsfh)?, context.client.clone());
+        // SAFETY: by the contract above.
+        let (callback, from) = unsafe { (Callback::new(context, nfs, cb, private_data)?, copy(buf, count)?) };
+        context.submit(callback, async move { client.write(file, from).await.map(counted).map(Number) })
+    })
+}
+
+/// The caller's buffer, as long as a single transfer can be.
+///
+/// # Safety
+/// As for [`Destination::foreign`].
+unsafe fn destination(buf: *mut c_void, count: u64) -> Result<Destination> {
+    buffer(buf, transfer(count))?;
+    // SAFETY: by the caller's contract.
+    Ok(unsafe { Destination::foreign(buf.cast(), transfer(count)) })
+}
+
+/// The caller's bytes, as many as a single transfer can move.
+///
+/// # Safety
+/// As for [`Source::foreign`].
+unsafe fn source(buf: *const c_void, count: u64) -> Result<Source> {
+    buffer(buf, transfer(count))?;
+    // SAFETY: by the caller's contract.
+    Ok(unsafe { Source::foreign(buf.cast(), transfer(count)) })
+}
+
+/// A copy of the caller's bytes, which may be gone before they are sent.
+///
+/// # Safety
+/// `buf` has `count` bytes, or is NULL.
+unsafe fn copy(buf: *const c_void, count: u64) -> Result<Source> {
+    buffer(buf, transfer(count))?;
+    if buf.is_null() {
+        return Source::copied(&[]);
+    }
+    // SAFETY: by the caller's contract.
+    Source::copied(unsafe { slice::from_raw_parts(buf.cast(), transfer(count)) })
+}

@@ -1,0 +1,196 @@
+//! Directories.
+
+use std::sync::Arc;
+
+use libc::{c_char, c_int, c_long, c_void, timeval};
+
+use super::arguments::{Out, directory, path_or_here};
+use super::attributes::{blocks, device};
+use super::callback::Callback;
+use super::guard::{guard, guard_or};
+use super::handle::DIRECTORIES;
+use super::types::{NFS_BLKSIZE, nfs_cb, nfs_context, nfsdir, nfsdirent};
+use crate::client::{Attributes, Directory, Entry, Time};
+
+/// Opens a directory and reads all its entries, which then do not change any more (RFC 1813, READDIRPLUS). Stores
+/// it in `*nfsdir`, to be closed with nfs_closedir(). Returns 0 or -errno.
+///
+/// # Safety
+/// `path` is NULL or a C string; the place for the result is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_opendir(
+    nfs: *mut nfs_context,
+    path: *const c_char,
+    nfsdir: *mut *mut nfsdir,
+) -> c_int {
+    guard(nfs, |context| {
+        // SAFETY: by the contract above.
+        let (path, out) = unsafe { (path_or_here(path), Out::new(nfsdir)?) };
+        let directory = context.run(|client| client.opendir(path))?;
+        out.write(DIRECTORIES.insert(OpenDirectory::new(directory))?)
+    })
+}
+
+/// Like nfs_opendir(), asynchronous. The callback gets 0 and the directory, a struct nfsdir *.
+///
+/// # Safety
+/// `path` is NULL or a C string; `cb` can be called with `private_data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_opendir_async(
+    nfs: *mut nfs_context,
+    path: *const c_char,
+    cb: nfs_cb,
+    private_data: *mut c_void,
+) -> c_int {
+    guard(nfs, |context| {
+        // SAFETY: by the contract above.
+        let (path, callback) =
+            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        context.submit(callback, context.client.clone().opendir(path))
+    })
+}
+
+/// Returns the next entry of a directory, or NULL when there is none left. It belongs to the directory and is valid
+/// until nfs_closedir(). The entries "." and ".." are among them.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_readdir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) -> *mut nfsdirent {
+    let none = std::ptr::null_mut;
+    guard_or(nfs, |_| none(), |context| Ok(directory(context, nfsdir)?.next().unwrap_or_else(none)))
+}
+
+/// Moves to a position that nfs_telldir() told.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_seekdir(nfs: *mut nfs_context, nfsdir: *mut nfsdir, loc: c_long) {
+    guard_or(
+        nfs,
+        |_| (),
+        |context| {
+            // The position behind the last entry is told as -1.
+            directory(context, nfsdir)?.directory.seek(usize::try_from(loc).unwrap_or(usize::MAX));
+            Ok(())
+        },
+    );
+}
+
+/// Returns the position of the next entry, counted from 0, or -1 when there is none left.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_telldir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) -> c_long {
+    guard_or(
+        nfs,
+        |_| -1,
+        |context| {
+            let directory = directory(context, nfsdir)?;
+            let position = Some(directory.directory.tell()).filter(|&position| position < directory.length());
+            Ok(position.and_then(|position| c_long::try_from(position).ok()).unwrap_or(-1))
+        },
+    )
+}
+
+/// Moves back to the first entry. What has changed on the server since nfs_opendir() is not seen.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_rewinddir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
+    guard_or(
+        nfs,
+        |_| (),
+        |context| {
+            directory(context, nfsdir)?.directory.seek(0);
+            Ok(())
+        },
+    );
+}
+
+/// Closes a directory. Its entries are gone.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_closedir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
+    guard_or(
+        nfs,
+        |_| (),
+        |context| {
+            directory(context, nfsdir)?;
+            DIRECTORIES.take(nfsdir).map(drop)
+        },
+    );
+}
+
+/// A directory with its entries as C sees them.
+pub struct OpenDirectory {
+    directory: Arc<Directory>,
+    /// As many as the directory has. They point to each other and to the names in the directory.
+    records: *mut [nfsdirent],
+}
+
+// SAFETY: the records are made and freed here, and in between only C looks at them.
+unsafe impl Send for OpenDirectory {}
+// SAFETY: as above.
+unsafe impl Sync for OpenDirectory {}
+
+impl OpenDirectory {
+    pub fn new(directory: Arc<Directory>) -> Arc<Self> {
+        let records: Box<[_]> = directory.entries().iter().map(record).collect();
+        let records = Box::into_raw(records);
+        let first = records.cast::<nfsdirent>();
+        for index in 1..records.len() {
+            // SAFETY: both are records of the slice.
+            unsafe { (*first.add(index - 1)).next = first.add(index) };
+        }
+        Arc::new(Self { directory, records })
+    }
+
+    pub fn client_id(&self) -> u64 {
+        self.directory.client_id()
+    }
+
+    fn length(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The record of the next entry.
+    fn next(&self) -> Option<*mut nfsdirent> {
+        let position = self.directory.tell();
+        self.directory.next()?;
+        // SAFETY: a record of the slice.
+        (position < self.length()).then(|| unsafe { self.records.cast::<nfsdirent>().add(position) })
+    }
+}
+
+impl Drop for OpenDirectory {
+    fn drop(&mut self) {
+        // SAFETY: made by `new`, and not handed out any more.
+        drop(unsafe { Box::from_raw(self.records) });
+    }
+}
+
+fn record(entry: &Entry) -> nfsdirent {
+    let attributes = entry.attributes.as_ref();
+    let number = |field: fn(&Attributes) -> u32| attributes.map_or(0, field);
+    let long = |field: fn(&Attributes) -> u64| attributes.map_or(0, field);
+    let time = |field: fn(&Attributes) -> Time| attributes.map_or(Time { seconds: 0, nanoseconds: 0 }, field);
+    let (atime, mtime, ctime) = (time(|a| a.atime), time(|a| a.mtime), time(|a| a.ctime));
+    nfsdirent {
+        next: std::ptr::null_mut(),
+        name: entry.name.as_ptr().cast_mut(),
+        inode: entry.fileid,
+        r#type: number(|a| a.kind.nfs3()),
+        mode: number(Attributes::st_mode),
+        size: long(|a| a.size),
+        atime: seconds(atime),
+        mtime: seconds(mtime),
+        ctime: seconds(ctime),
+        uid: number(|a| a.uid),
+        gid: number(|a| a.gid),
+        nlink: number(|a| a.nlink),
+        dev: long(|a| a.fsid),
+        rdev: long(device),
+        blksize: long(|_| NFS_BLKSIZE as u64),
+        blocks: long(blocks),
+        used: long(|a| a.used),
+        atime_nsec: atime.nanoseconds,
+        mtime_nsec: mtime.nanoseconds,
+        ctime_nsec: ctime.nanoseconds,
+    }
+}
+
+/// The part of a time that is told in microseconds as well.
+fn seconds(time: Time) -> timeval {
+    timeval { tv_sec: time.seconds.into(), tv_usec: (time.nanoseconds / 1000).into() }
+}

@@ -1,0 +1,42 @@
+//! The event loop of a program that makes asynchronous calls.
+
+use std::ffi::c_int;
+
+use super::guard::{guard, guard_or};
+use super::types::nfs_context;
+
+/// Returns a file descriptor to wait on, for the events that nfs_which_events() tells, before nfs_service() is
+/// called. It is readable as well when a call runs out of time, and stays the same for the life of the context.
+/// It belongs to the context: never read from it. Returns -1 when there is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_get_fd(nfs: *mut nfs_context) -> c_int {
+    guard_or(nfs, |_| -1, |context| context.client.descriptor())
+}
+
+/// Returns the events of poll(2) to wait for on nfs_get_fd(). To be called each time before waiting.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_which_events(nfs: *mut nfs_context) -> c_int {
+    guard_or(
+        nfs,
+        |_| 0,
+        |context| {
+            context.client.prepare_wait();
+            Ok(libc::POLLIN.into())
+        },
+    )
+}
+
+/// Does what there is to do without waiting: sends, receives, finishes operations and calls their callbacks.
+/// `revents` is what poll(2) told; to call it when nothing has happened does no harm. Returns 0, or -1 when the
+/// connection cannot be used any more.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_service(nfs: *mut nfs_context, revents: c_int) -> c_int {
+    let _ = revents;
+    guard_or(nfs, |_| -1, |context| context.client.service().map(|()| 0))
+}
+
+/// Returns how many asynchronous operations are not complete.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_queue_length(nfs: *mut nfs_context) -> c_int {
+    guard(nfs, |context| Ok(c_int::try_from(context.client.queue_length()).unwrap_or(c_int::MAX)))
+}

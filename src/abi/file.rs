@@ -1,0 +1,216 @@
+//! Opening, making and closing files.
+
+use libc::{O_ACCMODE, O_CREAT, O_RDONLY, O_RDWR, c_char, c_int, c_void};
+
+use super::arguments::{Out, bits, file, given_path, path_or_here};
+use super::callback::Callback;
+use super::context::Context;
+use super::guard::guard;
+use super::handle::FILES;
+use super::types::{nfs_cb, nfs_context, nfsfh};
+use crate::error::Result;
+
+/// Opens a file. `flags` are those of open(2): O_CREAT makes the file with the permissions 0666 less those of
+/// nfs_umask(), O_EXCL, O_TRUNC, O_APPEND, O_SYNC and O_NOFOLLOW are known, others are ignored. Stores the file in
+/// `*nfsfh`, to be closed with nfs_close(). Returns 0 or -errno.
+///
+/// # Safety
+/// `path` is NULL or a C string; the place for the result is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_open(
+    nfs: *mut nfs_context,
+    path: *const c_char,
+    flags: c_int,
+    nfsfh: *mut *mut nfsfh,
+) -> c_int {
+    guard(nfs, |context| {
+        // SAFETY: by the contract above.
+        let (path, out) = unsafe { (path_or_here(path), Out::new(nfsfh)?) };
+        open(context, path, flags, usual_mode(context), out)
+    })
+}
+
+/// Like nfs_open(), asynchronous. The callback gets 0 and the file, a struct nfsfh *.
+///
+/// # Safety
+/// `path` is NULL or a C string; `cb` can be called with `private_data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_open_async(
+    nfs: *mut nfs_context,
+    path: *const c_char,
+    flags: c_int,
+    cb: nfs_cb,
+    private_data: *mut c_void,
+) -> c_int {
+    guard(nfs, |context| {
+        // SAFETY: by the contract above.
+        let (path, callback) =
+            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        context.submit(callback, context.client.clone().open(path, flags, usual_mode(context)))
+    })
+}
+
+/// Like nfs_open(), but O_CREAT makes the file with exactly the permissions `mode`.
+///
+/// # Safety
+/// `path` is NULL or a C string; the place for the result is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_open2(
+    nfs: *mut nfs_context,
+    path: *const c_char,
+    flags: c_int,
+    mode: c_int,
+    nfsfh: *mut *mut nfsfh,
+) -> c_int {
+    guard(nfs, |context| {
+        // SAFETY: by the contract above.
+        let (path, out) = unsafe { (path_or_here(path), Out::new(nfsfh)?) };
+        open(context, path, flags, bits(mode), out)
+    })
+}
+
+/// Like nfs_open2(), asynchronous. The callback gets 0 and the file, a struct nfsfh *.
+///
+/// # Safety
+/// `path` is NULL or a C string; `cb` can be called with `private_data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_open2_async(
+    nfs: *mut nfs_context,
+    path: *const c_char,
+    flags: c_int,
+    mode: c_int,
+    cb: nfs_cb,
+    private_data: *mut c_void,
+) -> c_int {
+    guard(nfs, |context| {
+        // SAFETY: by the contract above.
+        let (path, callback) =
+            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        context.submit(callback, context.client.clone().open(path, flags, bits(mode)))
+    })
+}
+
+/// Makes a file with exactly the permissions `mode`, or opens the one that is there, for reading and writing. It
+/// keeps its content: O_TRUNC is for nfs_create(). Returns 0 or -errno.
+///
+/// # Safety
+/// `path` is NULL or a C string; the place for the result is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_creat(
+    nfs: *mut nfs_context,
+    path: *const c_char,
+    mode: c_int,
+    nfsfh: *mut *mut nfsfh,
+) -> c_int {
+    guard(nfs, |context| {
+        // SAFETY: by the contract above.
+        let (path, out) = unsafe { (given_path(path)?, Out::new(nfsfh)?) };
+        open(context, path, creating(0), bits(mode), out)
+    })
+}
+
+/// Like nfs_creat(), asynchronous. The callback gets 0 and the file, a struct nfsfh *.
+///
+/// # Safety
+/// `path` is NULL or a C string; `cb` can be called with `private_data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_creat_async(
+    nfs: *mut nfs_context,
+    path: *const c_char,
+    mode: c_int,
+    cb: nfs_cb,
+    private_data: *mut c_void,
+) -> c_int {
+    guard(nfs, |context| {
+        // SAFETY: by the contract above.
+        let (path, callback) = unsafe { (given_path(path)?, Callback::new(context, nfs, cb, private_data)?) };
+        context.submit(callback, context.client.clone().open(path, creating(0), bits(mode)))
+    })
+}
+
+/// Like nfs_creat(), with flags of open(2): O_EXCL fails with -EEXIST when the file is there, O_TRUNC empties it,
+/// O_APPEND and O_SYNC are known as well.
+///
+/// # Safety
+/// `path` is NULL or a C string; the place for the result is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_create(
+    nfs: *mut nfs_context,
+    path: *const c_char,
+    flags: c_int,
+    mode: c_int,
+    nfsfh: *mut *mut nfsfh,
+) -> c_int {
+    guard(nfs, |context| {
+        // SAFETY: by the contract above.
+        let (path, out) = unsafe { (given_path(path)?, Out::new(nfsfh)?) };
+        open(context, path, creating(flags), bits(mode), out)
+    })
+}
+
+/// Like nfs_create(), asynchronous. The callback gets 0 and the file, a struct nfsfh *.
+///
+/// # Safety
+/// `path` is NULL or a C string; `cb` can be called with `private_data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_create_async(
+    nfs: *mut nfs_context,
+    path: *const c_char,
+    flags: c_int,
+    mode: c_int,
+    cb: nfs_cb,
+    private_data: *mut c_void,
+) -> c_int {
+    guard(nfs, |context| {
+        // SAFETY: by the contract above.
+        let (path, callback) = unsafe { (given_path(path)?, Callback::new(context, nfs, cb, private_data)?) };
+        context.submit(callback, context.client.clone().open(path, creating(flags), bits(mode)))
+    })
+}
+
+/// Closes a file, after everything written to it is on the server's stable storage. The handle is gone even when
+/// that fails. Returns 0 or -errno.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_close(nfs: *mut nfs_context, nfsfh: *mut nfsfh) -> c_int {
+    guard(nfs, |context| {
+        file(context, nfsfh)?;
+        let file = FILES.take(nfsfh)?;
+        context.run(|client| client.close(file))?;
+        Ok(0)
+    })
+}
+
+/// Like nfs_close(), asynchronous. The callback gets 0. The handle is gone at once.
+///
+/// # Safety
+/// `cb` can be called with `private_data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_close_async(
+    nfs: *mut nfs_context,
+    nfsfh: *mut nfsfh,
+    cb: nfs_cb,
+    private_data: *mut c_void,
+) -> c_int {
+    guard(nfs, |context| {
+        // SAFETY: by the contract above.
+        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        file(context, nfsfh)?;
+        context.submit(callback, context.client.clone().close(FILES.take(nfsfh)?))
+    })
+}
+
+fn open(context: &Context, path: Vec<u8>, flags: c_int, mode: u32, out: Out<*mut nfsfh>) -> Result<c_int> {
+    let file = context.run(|client| client.open(path, flags, mode))?;
+    out.write(FILES.insert(file)?)
+}
+
+/// The permissions of a file made by nfs_open().
+fn usual_mode(context: &Context) -> u32 {
+    0o666 & !context.client.settings().umask
+}
+
+/// The flags to make a file with. It can be read and written unless only one was asked for.
+fn creating(flags: c_int) -> c_int {
+    let access = if flags & O_ACCMODE == O_RDONLY { O_RDWR } else { 0 };
+    flags | access | O_CREAT
+}

@@ -1,0 +1,197 @@
+//! Handles: what C holds in place of Rust objects.
+//!
+//! A handle is the address of a slot in a table. It is only ever compared, never followed: an address that is not
+//! a slot's, or whose slot is empty, is no handle. Slots are never freed, and an empty one rests for a long while
+//! before it is used again, so a handle that was closed stays recognizable.
+
+use std::collections::VecDeque;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
+
+use once_cell::sync::OnceCell;
+
+use super::context::Context;
+use super::directory::OpenDirectory;
+use super::lock;
+use super::types::{nfs_context, nfsdir, nfsfh};
+use crate::client::File;
+use crate::error::{Error, Result};
+
+pub static CONTEXTS: Table<Context, nfs_context> = Table::new("the context", "has been destroyed");
+pub static FILES: Table<File, nfsfh> = Table::new("the file", "is not open");
+pub static DIRECTORIES: Table<OpenDirectory, nfsdir> = Table::new("the directory", "is not open");
+
+/// Slots that must be empty before one of them is used again, the one that has been empty the longest.
+const RESTING: usize = 1024;
+
+/// The first block has this many slots, and each further one twice as many as the one before.
+const FIRST_BLOCK: usize = 64;
+
+const BLOCKS: usize = 20;
+
+type Slot<T> = Mutex<Option<Arc<T>>>;
+
+/// The objects of one kind that C has handles for. `H` is the C type of the handle.
+pub struct Table<T, H> {
+    what: &'static str,
+    gone: &'static str,
+    blocks: [OnceCell<Box<[Slot<T>]>>; BLOCKS],
+    spare: Mutex<Spare>,
+    handle: PhantomData<fn() -> *mut H>,
+}
+
+/// Slots to use next, by number: slots are numbered through all blocks.
+struct Spare {
+    emptied: VecDeque<usize>,
+    never_used: usize,
+}
+
+impl<T, H> Table<T, H> {
+    const fn new(what: &'static str, gone: &'static str) -> Self {
+        let spare = Spare { emptied: VecDeque::new(), never_used: 0 };
+        let blocks = [const { OnceCell::new() }; BLOCKS];
+        Self { what, gone, blocks, spare: Mutex::new(spare), handle: PhantomData }
+    }
+
+    /// A handle for `object`.
+    pub fn insert(&self, object: Arc<T>) -> Result<*mut H> {
+        let number = self.spare_slot()?;
+        let (block, index) = place(number);
+        let slot = &self.blocks[block]
+            .get_or_init(|| (0..FIRST_BLOCK << block).map(|_| Slot::default()).collect())[index];
+        *lock(slot) = Some(object);
+        Ok(std::ptr::from_ref(slot).cast_mut().cast())
+    }
+
+    /// The object behind `handle`: EINVAL when that is NULL, EBADF when it is closed or was never one.
+    pub fn get(&self, handle: *const H) -> Result<Arc<T>> {
+        self.with_slot(handle, |object| object.clone())
+    }
+
+    /// Closes `handle`. Of several callers at once only one gets the object.
+    pub fn take(&self, handle: *const H) -> Result<Arc<T>> {
+        let object = self.with_slot(handle, Option::take)?;
+        if let Some((_, number)) = self.slot(handle.addr()) {
+            lock(&self.spare).emptied.push_back(number);
+        }
+        Ok(object)
+    }
+
+    /// Closes the handles of all objects that `which` selects.
+    pub fn take_all(&self, which: impl Fn(&T) -> bool) {
+        for slot in self.blocks.iter().filter_map(OnceCell::get).flat_map(|block| block.iter()) {
+            let selected = lock(slot).as_deref().is_some_and(&which);
+            if selected {
+                // Somebody else may have been faster.
+                let _ = self.take(std::ptr::from_ref(slot).cast());
+            }
+        }
+    }
+
+    /// The error of a handle that is NULL, or is not one.
+    pub fn refusal(&self, handle: *const H) -> Error {
+        if handle.is_null() {
+            return Error::new(libc::EINVAL, format!("{} is NULL", self.what));
+        }
+        Error::new(libc::EBADF, format!("{} {}", self.what, self.gone))
+    }
+
+    fn with_slot(
+        &self,
+        handle: *const H,
+        change: impl FnOnce(&mut Option<Arc<T>>) -> Option<Arc<T>>,
+    ) -> Result<Arc<T>> {
+        let slot = self.slot(handle.addr()).map(|(slot, _)| slot);
+        slot.and_then(|slot| change(&mut lock(slot))).ok_or_else(|| self.refusal(handle))
+    }
+
+    fn slot(&self, address: usize) -> Option<(&Slot<T>, usize)> {
+        for (block, slots) in self.blocks.iter().enumerate() {
+            let slots = slots.get()?;
+            let offset = address.wrapping_sub(slots.as_ptr().addr());
+            if offset < size_of_val::<[Slot<T>]>(slots) {
+                let index = offset / size_of::<Slot<T>>();
+                let aligned = offset % size_of::<Slot<T>>() == 0;
+                return aligned.then(|| (&slots[index], number(block, index)));
+            }
+        }
+        None
+    }
+
+    fn spare_slot(&self) -> Result<usize> {
+        let mut spare = lock(&self.spare);
+        let exhausted = spare.never_used == number(BLOCKS, 0);
+        if spare.emptied.len() >= RESTING || exhausted {
+            let emptied = spare.emptied.pop_front();
+            return emptied.ok_or_else(|| Error::new(libc::ENFILE, "too many handles are open"));
+        }
+        spare.never_used += 1;
+        Ok(spare.never_used - 1)
+    }
+}
+
+/// The number of a slot.
+fn number(block: usize, index: usize) -> usize {
+    FIRST_BLOCK * ((1 << block) - 1) + index
+}
+
+/// The inverse of [`number`].
+fn place(number: usize) -> (usize, usize) {
+    let block = (number / FIRST_BLOCK + 1).ilog2() as usize;
+    (block, number - self::number(block, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_places_agree() {
+        for n in (0..5000).chain([number(BLOCKS, 0) - 1]) {
+            let (block, index) = place(n);
+            assert!(block < BLOCKS && index < FIRST_BLOCK << block);
+            assert_eq!(number(block, index), n);
+        }
+    }
+
+    #[test]
+    fn a_closed_handle_is_recognized() {
+        static TABLE: Table<u32, u8> = Table::new("the thing", "is gone");
+        let handle = TABLE.insert(Arc::new(1)).unwrap();
+        assert_eq!(*TABLE.get(handle).unwrap(), 1);
+        assert_eq!(*TABLE.take(handle).unwrap(), 1);
+        for _ in 0..RESTING - 1 {
+            let other = TABLE.insert(Arc::new(2)).unwrap();
+            assert_ne!(other, handle);
+            TABLE.take(other).unwrap();
+            assert_eq!(TABLE.get(handle).unwrap_err().errno(), libc::EBADF);
+            assert_eq!(TABLE.take(handle).unwrap_err().to_string(), "the thing is gone");
+        }
+        assert_eq!(TABLE.insert(Arc::new(3)).unwrap(), handle, "the longest empty slot comes first");
+    }
+
+    #[test]
+    fn what_is_no_handle_is_refused() {
+        static TABLE: Table<u32, u8> = Table::new("the thing", "is gone");
+        let handle = TABLE.insert(Arc::new(1)).unwrap();
+        assert_eq!(TABLE.get(std::ptr::null()).unwrap_err().errno(), libc::EINVAL);
+        for wrong in [
+            handle.wrapping_add(1),
+            handle.wrapping_add(16 * 63),
+            handle.wrapping_sub(16),
+            &raw mut *Box::leak(Box::new(0)),
+        ] {
+            assert_eq!(TABLE.get(wrong).unwrap_err().errno(), libc::EBADF);
+        }
+    }
+
+    #[test]
+    fn take_all_takes_the_selected() {
+        static TABLE: Table<u32, u8> = Table::new("the thing", "is gone");
+        let handles: Vec<_> = (0..200).map(|n| TABLE.insert(Arc::new(n)).unwrap()).collect();
+        TABLE.take_all(|n| n % 2 == 0);
+        for (n, &handle) in handles.iter().enumerate() {
+            assert_eq!(TABLE.get(handle).is_ok(), n % 2 == 1);
+        }
+    }
+}

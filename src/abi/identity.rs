@@ -1,0 +1,60 @@
+//! Who a context acts as.
+
+use libc::c_int;
+
+use super::arguments::bits;
+#[cfg(not(libnfs_abi = "13"))]
+use super::auth::numbers;
+use super::auth::{AUTH as Auth, credential, keep};
+use super::guard::guard_or;
+use super::lock;
+#[cfg(not(libnfs_abi = "13"))]
+use super::settings::change;
+use super::settings::set;
+use super::types::nfs_context;
+
+/// Makes the context use `auth` from the next call on, until nfs_set_uid() or a relative changes it again. The
+/// context owns `auth` from now on and frees it. NULL goes back to the context's uid and gid.
+///
+/// # Safety
+/// `auth` is NULL, or came from libnfs_authunix_create() or a relative and is not used by the caller any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_set_auth(nfs: *mut nfs_context, auth: *mut Auth) {
+    guard_or(
+        nfs,
+        |_| (),
+        |context| {
+            // SAFETY: NULL or a credential by the contract above.
+            context.client.settings().auth = unsafe { credential(auth)? };
+            // SAFETY: the caller gives it away.
+            unsafe { keep(&mut lock(&context.credentials), auth) };
+            Ok(())
+        },
+    );
+}
+
+/// Makes the following calls act as user `uid`, with AUTH_SYS.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_uid(nfs: *mut nfs_context, uid: c_int) {
+    set(nfs, |settings| (settings.uid, settings.auth) = (bits(uid), None));
+}
+
+/// Makes the following calls act with group `gid`, with AUTH_SYS.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_gid(nfs: *mut nfs_context, gid: c_int) {
+    set(nfs, |settings| (settings.gid, settings.auth) = (bits(gid), None));
+}
+
+/// Makes the following calls act with `len` further groups, with AUTH_SYS, which carries the first 16 of them.
+///
+/// # Safety
+/// `gids` has `len` elements, or `len` is 0.
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_set_auxiliary_gids(nfs: *mut nfs_context, len: u32, gids: *mut u32) {
+    change(nfs, |settings| {
+        // SAFETY: by the contract above.
+        (settings.groups, settings.auth) = (unsafe { numbers(gids, len)? }, None);
+        Ok(())
+    });
+}

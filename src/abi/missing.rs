@@ -1,0 +1,102 @@
+//! Functions of `libnfs.h` that do not work yet. Each says so: with -ENOSYS or NULL, and a sentence for
+//! nfs_get_error().
+
+use libc::{c_char, c_int, c_void};
+
+use super::arguments::{FcntlOp, LockOp};
+use super::guard::{guard, guard_or};
+use super::types::{nfs_cb, nfs_context, nfsfh, rpc_cb, rpc_context};
+use crate::error::{Error, Result};
+
+/// The answer of all functions here.
+pub fn missing<T>(name: &str) -> Result<T> {
+    Err(Error::new(libc::ENOSYS, format!("{name}() is not supported")))
+}
+
+/// Locks, tests or unlocks a part of a file from its position on. Not supported: returns -ENOSYS.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_lockf(nfs: *mut nfs_context, nfsfh: *mut nfsfh, op: LockOp, count: u64) -> c_int {
+    let _ = (nfsfh, op, count);
+    guard(nfs, |_| missing("nfs_lockf"))
+}
+
+/// Like nfs_lockf(), asynchronous. Not supported: returns -ENOSYS, and `cb` is not called.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_lockf_async(
+    nfs: *mut nfs_context,
+    nfsfh: *mut nfsfh,
+    op: LockOp,
+    count: u64,
+    cb: nfs_cb,
+    private_data: *mut c_void,
+) -> c_int {
+    let _ = (nfsfh, op, count, cb, private_data);
+    guard(nfs, |_| missing("nfs_lockf_async"))
+}
+
+/// Sets or removes a lock, a struct nfs4_flock. Not supported: returns -ENOSYS.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_fcntl(
+    nfs: *mut nfs_context,
+    nfsfh: *mut nfsfh,
+    cmd: FcntlOp,
+    arg: *mut c_void,
+) -> c_int {
+    let _ = (nfsfh, cmd, arg);
+    guard(nfs, |_| missing("nfs_fcntl"))
+}
+
+/// Like nfs_fcntl(), asynchronous. Not supported: returns -ENOSYS, and `cb` is not called.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_fcntl_async(
+    nfs: *mut nfs_context,
+    nfsfh: *mut nfsfh,
+    cmd: FcntlOp,
+    arg: *mut c_void,
+    cb: nfs_cb,
+    private_data: *mut c_void,
+) -> c_int {
+    let _ = (nfsfh, cmd, arg, cb, private_data);
+    guard(nfs, |_| missing("nfs_fcntl_async"))
+}
+
+/// Asks a server for its exports on a raw RPC context. Not supported: returns -ENOSYS, and `cb` is not called.
+#[unsafe(no_mangle)]
+pub extern "C" fn mount_getexports_async(
+    rpc: *mut rpc_context,
+    server: *const c_char,
+    cb: rpc_cb,
+    private_data: *mut c_void,
+) -> c_int {
+    let _ = (rpc, server, cb, private_data);
+    -libc::ENOSYS
+}
+
+/// Sets the name of this client for NFS version 4. Not supported: only nfs_get_error() tells.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs4_set_client_name(nfs: *mut nfs_context, id: *const c_char) {
+    let _ = id;
+    guard_or(nfs, |_| (), |_| missing("nfs4_set_client_name"));
+}
+
+/// Sets the verifier of this client for NFS version 4, eight bytes. Not supported: only nfs_get_error() tells.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs4_set_verifier(nfs: *mut nfs_context, verifier: *const c_char) {
+    let _ = verifier;
+    guard_or(nfs, |_| (), |_| missing("nfs4_set_verifier"));
+}
+
+/// Starts a thread that serves the context, so that other threads can use it at once. Not supported: returns
+/// -ENOSYS.
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_mt_service_thread_start(nfs: *mut nfs_context) -> c_int {
+    guard(nfs, |_| missing("nfs_mt_service_thread_start"))
+}
+
+/// Ends the thread of nfs_mt_service_thread_start(). Not supported: only nfs_get_error() tells.
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_mt_service_thread_stop(nfs: *mut nfs_context) {
+    guard_or(nfs, |_| (), |_| missing("nfs_mt_service_thread_stop"));
+}

@@ -1,0 +1,201 @@
+//! Settings of a context.
+
+use libc::{c_char, c_int};
+
+use super::arguments::{bits, text};
+use super::guard::{guard, guard_or};
+use super::types::nfs_context;
+use crate::client::Settings;
+use crate::error::{Error, Result};
+
+/// Changes settings. Without a context there is nothing to change.
+pub fn change(nfs: *mut nfs_context, change: impl FnOnce(&mut Settings) -> Result<()>) {
+    guard_or(nfs, |_| (), |context| change(&mut context.client.settings()));
+}
+
+/// Changes settings, when nothing can go wrong.
+pub fn set(nfs: *mut nfs_context, set: impl FnOnce(&mut Settings)) {
+    change(nfs, |settings| {
+        set(settings);
+        Ok(())
+    });
+}
+
+/// Reads a setting; `otherwise` without a context.
+fn read<T>(nfs: *mut nfs_context, otherwise: T, read: impl FnOnce(&Settings) -> T) -> T {
+    guard_or(nfs, |_| otherwise, |context| Ok(read(&context.client.settings())))
+}
+
+/// Chooses the network interface to connect from, by its name. NULL leaves the choice to the system. No
+/// effect so far.
+///
+/// # Safety
+/// `ifname` is NULL or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs_set_interface(nfs: *mut nfs_context, ifname: *const c_char) {
+    // SAFETY: by the contract above.
+    let name = unsafe { text(ifname, "") }.ok();
+    set(nfs, |settings| settings.interface = name);
+}
+
+/// Returns 0. There is no table to size: it grows with the calls in flight. No effect.
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_hash_size(nfs: *mut nfs_context, hashes: c_int) -> c_int {
+    let _ = hashes;
+    guard(nfs, |_| Ok(0))
+}
+
+/// Returns how many bytes a single READ of the mounted server carries at most. 0 before the mount.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_get_readmax(nfs: *mut nfs_context) -> u64 {
+    guard_or(nfs, |_| 0, |context| Ok(context.client.read_max()))
+}
+
+/// Returns how many bytes a single WRITE to the mounted server carries at most. 0 before the mount.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_get_writemax(nfs: *mut nfs_context) -> u64 {
+    guard_or(nfs, |_| 0, |context| Ok(context.client.write_max()))
+}
+
+/// Limits a single READ to `readmax` bytes, when that is less than what the server allows. 0 removes the limit.
+/// Larger reads are split, and need no care.
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_readmax(nfs: *mut nfs_context, readmax: u64) {
+    set(nfs, |settings| settings.read_max = Some(readmax).filter(|&limit| limit > 0));
+}
+
+/// Limits a single WRITE to `writemax` bytes, when that is less than what the server allows. 0 removes the limit.
+/// Larger writes are split, and need no care.
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_writemax(nfs: *mut nfs_context, writemax: u64) {
+    set(nfs, |settings| settings.write_max = Some(writemax).filter(|&limit| limit > 0));
+}
+
+/// Sets how often the system sends a SYN before connecting fails. 0 leaves it to the system.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_tcp_syncnt(nfs: *mut nfs_context, v: c_int) {
+    set(nfs, |settings| settings.tcp_syncnt = u32::try_from(v).unwrap_or(0));
+}
+
+/// Sets how much is told on the standard error output. 0 is nothing. No effect so far.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_debug(nfs: *mut nfs_context, level: c_int) {
+    set(nfs, |settings| settings.debug = level);
+}
+
+/// Sets whether exports below the mounted one are mounted on the way. On unless switched off. No effect so
+/// far.
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_auto_traverse_mounts(nfs: *mut nfs_context, enabled: c_int) {
+    set(nfs, |settings| settings.auto_traverse_mounts = enabled != 0);
+}
+
+/// Sets how often a lost connection is made again before calls fail: -1 without limit, 0 never. No effect so
+/// far.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_autoreconnect(nfs: *mut nfs_context, num_retries: c_int) {
+    set(nfs, |settings| settings.autoreconnect = num_retries.max(-1));
+}
+
+/// Sets the port of the server's NFS service. 0 asks the server's portmapper.
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_nfsport(nfs: *mut nfs_context, port: c_int) {
+    change(nfs, |settings| {
+        settings.nfs_port = self::port(port)?;
+        Ok(())
+    });
+}
+
+/// Sets the port of the server's MOUNT service. 0 asks the server's portmapper.
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_mountport(nfs: *mut nfs_context, port: c_int) {
+    change(nfs, |settings| {
+        settings.mount_port = self::port(port)?;
+        Ok(())
+    });
+}
+
+#[cfg(not(libnfs_abi = "13"))]
+fn port(port: c_int) -> Result<Option<u16>> {
+    let number =
+        u16::try_from(port).map_err(|_| Error::new(libc::EINVAL, format!("{port} is not a port")))?;
+    Ok(Some(number).filter(|&port| port != 0))
+}
+
+/// Sets how much of a directory one READDIRPLUS asks for, in bytes: `dircount` of names, and `maxcount` in all
+/// (RFC 1813, section 3.3.17).
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_readdir_max_buffer_size(nfs: *mut nfs_context, dircount: u32, maxcount: u32) {
+    set(nfs, |settings| (settings.readdir_dircount, settings.readdir_maxcount) = (dircount, maxcount));
+}
+
+/// Sets the NFS version of the next mount, 3 or 4. Returns 0, or -1 for any other number.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_version(nfs: *mut nfs_context, version: c_int) -> c_int {
+    guard_or(
+        nfs,
+        |_| -1,
+        |context| {
+            if !(3..=4).contains(&version) {
+                return Err(Error::new(libc::EINVAL, format!("NFS version {version} is not supported")));
+            }
+            context.client.settings().version = bits(version);
+            Ok(0)
+        },
+    )
+}
+
+/// Returns the NFS version of the context, 3 or 4.
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_get_version(nfs: *mut nfs_context) -> c_int {
+    guard(nfs, |context| Ok(context.client.settings().version as c_int))
+}
+
+/// Sets how long, in milliseconds, a synchronous call sleeps at most before it looks at the time again.
+/// Negative means until something happens. No effect so far.
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_poll_timeout(nfs: *mut nfs_context, milliseconds: c_int) {
+    set(nfs, |settings| settings.set_poll_timeout(milliseconds));
+}
+
+/// Returns what nfs_set_poll_timeout() has set.
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_get_poll_timeout(nfs: *mut nfs_context) -> c_int {
+    read(nfs, -1, Settings::poll_timeout_milliseconds)
+}
+
+/// Sets how long one call to the server may take, in milliseconds. 0 or negative is as long as it takes.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_set_timeout(nfs: *mut nfs_context, milliseconds: c_int) {
+    set(nfs, |settings| settings.set_timeout(milliseconds));
+}
+
+/// Returns what nfs_set_timeout() has set. -1 at first.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_get_timeout(nfs: *mut nfs_context) -> c_int {
+    read(nfs, -1, Settings::timeout_milliseconds)
+}
+
+/// Sets the permission bits that nfs_open() takes away from a file it makes, and returns the former ones. Other
+/// functions are told the permissions and use them as they are. At first 022.
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_umask(nfs: *mut nfs_context, mask: u16) -> u16 {
+    guard_or(
+        nfs,
+        |_| 0,
+        |context| {
+            let former = std::mem::replace(&mut context.client.settings().umask, mask.into());
+            Ok(u16::try_from(former).unwrap_or(u16::MAX))
+        },
+    )
+}

@@ -1,0 +1,126 @@
+//! The functions of the library: as they should be (the committed list) and as the source has them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::{self, project_root};
+
+/// A line of the list.
+pub struct Function {
+    /// The first ABI that has it.
+    pub since: u32,
+    pub header: &'static str,
+    pub prototype: &'static str,
+    pub name: &'static str,
+}
+
+impl Function {
+    /// The types of its arguments, with their names.
+    pub fn arguments(&self) -> impl Iterator<Item = &'static str> {
+        let (_, arguments) = self.prototype.split_once('(').expect("a prototype");
+        arguments.trim_end_matches(')').split(", ").filter(|&argument| argument != "void")
+    }
+
+    /// What it returns.
+    pub fn result(&self) -> &'static str {
+        self.prototype.split_once(self.name).expect("a prototype with its name").0.trim()
+    }
+
+    /// Whether its first argument is a context.
+    pub fn has_context(&self) -> bool {
+        self.arguments().next() == Some("struct nfs_context *nfs")
+    }
+}
+
+/// All functions that the library should have in any ABI.
+pub fn functions() -> Vec<Function> {
+    let lines = include_str!("functions-5.0.3.txt").lines().filter(|line| !line.starts_with('#'));
+    let function = |line: &'static str| {
+        let (since, rest) = line.split_once(' ')?;
+        let (header, prototype) = rest.split_once(' ')?;
+        let name = prototype.split('(').next()?.rsplit([' ', '*']).next()?;
+        Some(Function { since: since.parse().ok()?, header, prototype: prototype.trim(), name })
+    };
+    lines.map(|line| function(line).unwrap_or_else(|| panic!("a wrong line: {line}"))).collect()
+}
+
+/// How far a function is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Works,
+    /// Can be called and remembers what it is told.
+    NoEffect,
+    Missing,
+}
+
+/// The exports of the source, each with the file it is in and its state.
+pub fn exports() -> BTreeMap<String, (PathBuf, State)> {
+    let mut exports = BTreeMap::new();
+    for file in fs::read_dir(project_root().join("src/abi")).expect("the sources") {
+        let path = file.expect("a source").path();
+        let missing = path.file_stem().is_some_and(|stem| stem.to_string_lossy().starts_with("missing"));
+        let mut comment = String::new();
+        for line in fs::read_to_string(&path).expect("a source").lines() {
+            if let Some(text) = line.strip_prefix("///") {
+                comment.push_str(text);
+            } else if let Some(name) = exported(line) {
+                let without_effect = comment.contains("No effect");
+                let state = match (missing, without_effect) {
+                    (true, _) => State::Missing,
+                    (false, true) => State::NoEffect,
+                    (false, false) => State::Works,
+                };
+                exports.insert(name.to_string(), (path.clone(), state));
+            } else if !line.starts_with("#[") {
+                comment.clear();
+            }
+        }
+    }
+    exports
+}
+
+fn exported(line: &str) -> Option<&str> {
+    let rest =
+        line.strip_prefix("pub unsafe extern \"C\" fn ").or(line.strip_prefix("pub extern \"C\" fn "))?;
+    rest.split('(').next()
+}
+
+/// What the dynamic linker sees of a library.
+pub fn dynamic_symbols(library: &PathBuf) -> BTreeSet<String> {
+    let nm =
+        support::run(Command::new("nm").args(["-D", "--defined-only"]).arg(library), Duration::from_secs(20));
+    assert!(nm.success(), "nm {}: {}", nm.how(), nm.stderr);
+    nm.stdout.lines().filter_map(|line| line.split_whitespace().nth(2)).map(str::to_string).collect()
+}
+
+/// The table of docs/SYMBOLS.md.
+pub fn matrix() -> String {
+    let exports = exports();
+    let functions = functions();
+    let state = |function: &Function| exports.get(function.name).map_or(State::Missing, |(_, state)| *state);
+    let count = |wanted| functions.iter().filter(|function| state(function) == wanted).count();
+    let mut text = format!(
+        "<!-- Made from the source by `make headers`. -->\n\n\
+         # Functions\n\n\
+         Of {} functions {} work, {} can be called but have no effect so far, and {} are missing: they return\n\
+         -ENOSYS or NULL, and `nfs_get_error()` says so. \"ABI\" is the first soname that has the function.\n\n\
+         | function | header | ABI | state |\n| --- | --- | --- | --- |\n",
+        functions.len(),
+        count(State::Works),
+        count(State::NoEffect),
+        count(State::Missing),
+    );
+    for function in &functions {
+        let word = match state(function) {
+            State::Works => "works",
+            State::NoEffect => "no effect",
+            State::Missing => "**missing**",
+        };
+        let Function { since, header, name, .. } = function;
+        text.push_str(&format!("| `{name}` | {header} | {since} | {word} |\n"));
+    }
+    text
+}

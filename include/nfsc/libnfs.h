@@ -702,8 +702,8 @@ EXTERN int nfs_close_async(struct nfs_context *nfs, struct nfsfh *nfsfh, nfs_cb 
 
 /**
  * Reads up to `count` bytes from `offset` into `buf`, and leaves the position of the file alone (RFC 1813, READ).
- * Returns the number of bytes, which is less only at the end of the file, or -errno. Counts above 2147479552 are
- * served as such.
+ * Returns the number of bytes, which is less only at the end of the file or when `count` is above 2147479552, or
+ * -errno.
  */
 EXTERN int nfs_pread(struct nfs_context *nfs, struct nfsfh *nfsfh, uint64_t offset, uint64_t count,
     void *buf);
@@ -728,8 +728,8 @@ EXTERN int nfs_read_async(struct nfs_context *nfs, struct nfsfh *nfsfh, uint64_t
 
 /**
  * Writes `count` bytes of `buf` at `offset`, and leaves the position of the file alone (RFC 1813, WRITE). Returns
- * the number of bytes, or -errno. They are on stable storage after nfs_fsync() or nfs_close(), or at once with
- * O_SYNC.
+ * the number of bytes, or -errno: -EINVAL when `count` is above INT_MAX. They are on stable storage after
+ * nfs_fsync() or nfs_close(), or at once with O_SYNC.
  */
 EXTERN int nfs_pwrite(struct nfs_context *nfs, struct nfsfh *nfsfh, uint64_t offset, uint64_t count,
     const void *buf);
@@ -883,22 +883,23 @@ EXTERN int nfs_opendir_async(struct nfs_context *nfs, const char *path, nfs_cb c
 
 /**
  * Returns the next entry of a directory, or NULL when there is none left. It belongs to the directory and is valid
- * until nfs_closedir(). The entries "." and ".." are among them.
+ * until nfs_closedir(). The entries "." and ".." are among them. The context may be NULL.
  */
 EXTERN struct nfsdirent *nfs_readdir(struct nfs_context *nfs, struct nfsdir *nfsdir);
 
 /**
- * Moves to a position that nfs_telldir() told.
+ * Moves to a position that nfs_telldir() told. The context may be NULL.
  */
 EXTERN void nfs_seekdir(struct nfs_context *nfs, struct nfsdir *nfsdir, long loc);
 
 /**
- * Returns the position of the next entry, counted from 0, or -1 when there is none left.
+ * Returns the position of the next entry, counted from 0, or -1 when there is none left. The context may be NULL.
  */
 EXTERN long nfs_telldir(struct nfs_context *nfs, struct nfsdir *nfsdir);
 
 /**
- * Moves back to the first entry. What has changed on the server since nfs_opendir() is not seen.
+ * Moves back to the first entry. What has changed on the server since nfs_opendir() is not seen. The context may
+ * be NULL.
  */
 EXTERN void nfs_rewinddir(struct nfs_context *nfs, struct nfsdir *nfsdir);
 

@@ -12,8 +12,8 @@ use super::types::{nfsdir, nfsfh};
 use crate::client::File;
 use crate::error::{Error, Result};
 
-/// A single transfer moves at most this much, so that its count fits an int; like read(2) on Linux.
-pub const TRANSFER_MAX: u64 = 0x7fff_f000;
+/// A single read moves at most this much, so that its count fits an int; like read(2) on Linux.
+const READ_MAX: u64 = 0x7fff_f000;
 
 /// One of nfs4_lock_op in the header. C may pass any number.
 pub type LockOp = c_int;
@@ -76,14 +76,20 @@ pub fn bits(number: c_int) -> u32 {
     number as u32
 }
 
-/// A count of bytes as C passes it, cut to what one transfer moves.
-pub fn transfer(count: u64) -> usize {
-    // Fits: TRANSFER_MAX is less than any usize's maximum here.
-    count.min(TRANSFER_MAX) as usize
+/// A count of bytes to read, cut to what one read moves. A short read is nothing unusual.
+pub fn read_count(count: u64) -> usize {
+    count.min(READ_MAX) as usize
 }
 
-/// What C gets of a count of at most TRANSFER_MAX.
-pub fn count(bytes: usize) -> c_int {
+/// A count of bytes to write; EINVAL when an int could not tell that all were written.
+pub fn write_count(count: u64) -> Result<usize> {
+    let count = c_int::try_from(count).ok().and_then(|count| usize::try_from(count).ok());
+    count
+        .ok_or_else(|| Error::new(libc::EINVAL, "more bytes than an int can count cannot be written at once"))
+}
+
+/// What C gets of the count of bytes that have been read or written.
+pub fn counted(bytes: usize) -> c_int {
     c_int::try_from(bytes).unwrap_or(c_int::MAX)
 }
 

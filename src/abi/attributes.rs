@@ -262,7 +262,8 @@ impl From<&Attributes> for stat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attributes::{FileType, Time};
+    use crate::attributes::FileType;
+    use crate::client::Time;
 
     #[test]
     fn both_structures_tell_the_same() {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use libc::c_int;
 
-use super::arguments::count;
+use super::arguments::counted;
 use super::context::Context;
 use super::directory::OpenDirectory;
 use super::handle::{DIRECTORIES, FILES};
@@ -116,7 +116,7 @@ impl Answer for Data {
     fn give(self, callback: Callback) {
         let Self(block, length) = self;
         let start = if block.len() == 0 { std::ptr::null() } else { block.as_ptr() };
-        callback.call(count(length), start.cast_mut().cast());
+        callback.call(counted(length), start.cast_mut().cast());
     }
 }
 

@@ -1,10 +1,10 @@
-//! Reading and writing. Counts above 2147479552 are served as shorter transfers, as by read(2).
+//! Reading and writing.
 
 use std::slice;
 
 use libc::{c_int, c_void};
 
-use super::arguments::{buffer, count as counted, file, transfer};
+use super::arguments::{buffer, counted, file, read_count, write_count};
 use super::callback::{Callback, Data, Number};
 use super::guard::guard;
 use super::types::{nfs_cb, nfs_context, nfsfh};
@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::io::{Block, Destination, Source};
 
 /// Reads up to `count` bytes from `offset` into `buf`, and leaves the position of the file alone (RFC 1813, READ).
-/// Returns the number of bytes, which is less only at the end of the file, or -errno. Counts above 2147479552 are
-/// served as such.
+/// Returns the number of bytes, which is less only at the end of the file or when `count` is above 2147479552, or
+/// -errno.
 ///
 /// # Safety
 /// `buf` has room for `count` bytes.
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn nfs_pread_async(
         // SAFETY: by the contract above.
         let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
         let (file, block, client) =
-            (file(context, nfsfh)?, Block::zeroed(transfer(count))?, context.client.clone());
+            (file(context, nfsfh)?, Block::zeroed(read_count(count))?, context.client.clone());
         // SAFETY: the only destination over the block, which is read when the operation is complete.
         let to = unsafe { block.destination() };
         context.submit(callback, async move { Ok(Data(block, client.pread(file, offset, to).await?)) })
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn nfs_read_async(
         // SAFETY: by the contract above.
         let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
         let (file, block, client) =
-            (file(context, nfsfh)?, Block::zeroed(transfer(count))?, context.client.clone());
+            (file(context, nfsfh)?, Block::zeroed(read_count(count))?, context.client.clone());
         // SAFETY: the only destination over the block, which is read when the operation is complete.
         let to = unsafe { block.destination() };
         context.submit(callback, async move { Ok(Data(block, client.read(file, to).await?)) })
@@ -101,8 +101,8 @@ pub unsafe extern "C" fn nfs_read_async(
 }
 
 /// Writes `count` bytes of `buf` at `offset`, and leaves the position of the file alone (RFC 1813, WRITE). Returns
-/// the number of bytes, or -errno. They are on stable storage after nfs_fsync() or nfs_close(), or at once with
-/// O_SYNC.
+/// the number of bytes, or -errno: -EINVAL when `count` is above INT_MAX. They are on stable storage after
+/// nfs_fsync() or nfs_close(), or at once with O_SYNC.
 ///
 /// # Safety
 /// `buf` has `count` bytes.
@@ -187,24 +187,26 @@ pub unsafe extern "C" fn nfs_write_async(
     })
 }
 
-/// The caller's buffer, as long as a single transfer can be.
+/// The caller's buffer, as long as a single read can be.
 ///
 /// # Safety
 /// As for [`Destination::foreign`].
 unsafe fn destination(buf: *mut c_void, count: u64) -> Result<Destination> {
-    buffer(buf, transfer(count))?;
+    let count = read_count(count);
+    buffer(buf, count)?;
     // SAFETY: by the caller's contract.
-    Ok(unsafe { Destination::foreign(buf.cast(), transfer(count)) })
+    Ok(unsafe { Destination::foreign(buf.cast(), count) })
 }
 
-/// The caller's bytes, as many as a single transfer can move.
+/// The caller's bytes.
 ///
 /// # Safety
 /// As for [`Source::foreign`].
 unsafe fn source(buf: *const c_void, count: u64) -> Result<Source> {
-    buffer(buf, transfer(count))?;
+    let count = write_count(count)?;
+    buffer(buf, count)?;
     // SAFETY: by the caller's contract.
-    Ok(unsafe { Source::foreign(buf.cast(), transfer(count)) })
+    Ok(unsafe { Source::foreign(buf.cast(), count) })
 }
 
 /// A copy of the caller's bytes, which may be gone before they are sent.
@@ -212,10 +214,11 @@ unsafe fn source(buf: *const c_void, count: u64) -> Result<Source> {
 /// # Safety
 /// `buf` has `count` bytes, or is NULL.
 unsafe fn copy(buf: *const c_void, count: u64) -> Result<Source> {
-    buffer(buf, transfer(count))?;
+    let count = write_count(count)?;
+    buffer(buf, count)?;
     if buf.is_null() {
         return Source::copied(&[]);
     }
     // SAFETY: by the caller's contract.
-    Source::copied(unsafe { slice::from_raw_parts(buf.cast(), transfer(count)) })
+    Source::copied(unsafe { slice::from_raw_parts(buf.cast(), count) })
 }

@@ -7,7 +7,7 @@ use libc::{c_char, c_int, c_long, c_void, timeval};
 use super::arguments::{Out, directory, path_or_here};
 use super::attributes::{blocks, device};
 use super::callback::Callback;
-use super::guard::{guard, guard_or};
+use super::guard::{guard, guard_or, stop_panics};
 use super::handle::DIRECTORIES;
 use super::types::{NFS_BLKSIZE, nfs_cb, nfs_context, nfsdir, nfsdirent};
 use crate::client::{Attributes, Directory, Entry, Time};
@@ -51,52 +51,31 @@ pub unsafe extern "C" fn nfs_opendir_async(
 }
 
 /// Returns the next entry of a directory, or NULL when there is none left. It belongs to the directory and is valid
-/// until nfs_closedir(). The entries "." and ".." are among them.
+/// until nfs_closedir(). The entries "." and ".." are among them. The context may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_readdir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) -> *mut nfsdirent {
-    let none = std::ptr::null_mut;
-    guard_or(nfs, |_| none(), |context| Ok(directory(context, nfsdir)?.next().unwrap_or_else(none)))
+    with(nfs, nfsdir, |directory| directory.next()).flatten().unwrap_or(std::ptr::null_mut())
 }
 
-/// Moves to a position that nfs_telldir() told.
+/// Moves to a position that nfs_telldir() told. The context may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_seekdir(nfs: *mut nfs_context, nfsdir: *mut nfsdir, loc: c_long) {
-    guard_or(
-        nfs,
-        |_| (),
-        |context| {
-            // The position behind the last entry is told as -1.
-            directory(context, nfsdir)?.directory.seek(usize::try_from(loc).unwrap_or(usize::MAX));
-            Ok(())
-        },
-    );
+    // The position behind the last entry is told as -1.
+    with(nfs, nfsdir, |directory| directory.directory.seek(usize::try_from(loc).unwrap_or(usize::MAX)));
 }
 
-/// Returns the position of the next entry, counted from 0, or -1 when there is none left.
+/// Returns the position of the next entry, counted from 0, or -1 when there is none left. The context may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_telldir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) -> c_long {
-    guard_or(
-        nfs,
-        |_| -1,
-        |context| {
-            let directory = directory(context, nfsdir)?;
-            let position = Some(directory.directory.tell()).filter(|&position| position < directory.length());
-            Ok(position.and_then(|position| c_long::try_from(position).ok()).unwrap_or(-1))
-        },
-    )
+    let position = with(nfs, nfsdir, OpenDirectory::position).flatten();
+    position.and_then(|position| c_long::try_from(position).ok()).unwrap_or(-1)
 }
 
-/// Moves back to the first entry. What has changed on the server since nfs_opendir() is not seen.
+/// Moves back to the first entry. What has changed on the server since nfs_opendir() is not seen. The context may
+/// be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_rewinddir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
-    guard_or(
-        nfs,
-        |_| (),
-        |context| {
-            directory(context, nfsdir)?.directory.seek(0);
-            Ok(())
-        },
-    );
+    with(nfs, nfsdir, |directory| directory.directory.seek(0));
 }
 
 /// Closes a directory. Its entries are gone.
@@ -110,6 +89,14 @@ pub extern "C" fn nfs_closedir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
             DIRECTORIES.take(nfsdir).map(drop)
         },
     );
+}
+
+/// Does something with a directory, for which the server is not needed, and the context only to tell an error.
+fn with<T>(nfs: *mut nfs_context, nfsdir: *mut nfsdir, act: impl FnOnce(&OpenDirectory) -> T) -> Option<T> {
+    if nfs.is_null() {
+        return stop_panics(|| Ok(act(&*DIRECTORIES.get(nfsdir)?))).ok();
+    }
+    guard_or(nfs, |_| None, |context| Ok(Some(act(&*directory(context, nfsdir)?))))
 }
 
 /// A directory with its entries as C sees them.
@@ -140,16 +127,17 @@ impl OpenDirectory {
         self.directory.client_id()
     }
 
-    fn length(&self) -> usize {
-        self.records.len()
+    /// Where the next entry is, if there is one.
+    fn position(&self) -> Option<usize> {
+        Some(self.directory.tell()).filter(|&position| position < self.records.len())
     }
 
     /// The record of the next entry.
     fn next(&self) -> Option<*mut nfsdirent> {
-        let position = self.directory.tell();
-        self.directory.next()?;
+        let position = self.position()?;
+        self.directory.next();
         // SAFETY: a record of the slice.
-        (position < self.length()).then(|| unsafe { self.records.cast::<nfsdirent>().add(position) })
+        Some(unsafe { self.records.cast::<nfsdirent>().add(position) })
     }
 }
 

@@ -10,7 +10,7 @@ use super::types::nfs_context;
 /// It belongs to the context: never read from it. Returns -1 when there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_get_fd(nfs: *mut nfs_context) -> c_int {
-    guard_or(nfs, |_| -1, |context| context.client.descriptor())
+    guard_or(nfs, |_| -1, |context| Ok(context.client.descriptor().unwrap_or(-1)))
 }
 
 /// Returns the events of poll(2) to wait for on nfs_get_fd(). To be called each time before waiting.

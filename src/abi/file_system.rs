@@ -85,7 +85,7 @@ pub unsafe extern "C" fn nfs_statvfs64_async(
     })
 }
 
-/// What the original library answers, without asking the server.
+/// What is told of the length of names, without asking the server: PATHCONF would cost a round trip.
 const NAME_MAX: u64 = 256;
 
 impl From<&FileSystem> for nfs_statvfs_64 {
@@ -100,7 +100,7 @@ impl From<&FileSystem> for nfs_statvfs_64 {
             f_files: system.total_files,
             f_ffree: system.free_files,
             f_favail: system.available_files,
-            f_fsid: system.fsid,
+            f_fsid: 0,
             f_flag: 0,
             f_namemax: NAME_MAX,
         }

@@ -94,8 +94,8 @@ pub unsafe extern "C" fn nfs_link_async(
     })
 }
 
-/// Reads a symbolic link into `buf` (RFC 1813, READLINK). Returns 0, or -errno: -ENAMETOOLONG when the target
-/// is longer than `bufsize` bytes. When it is just as long there is no NUL byte behind it.
+/// Reads a symbolic link into `buf` (RFC 1813, READLINK) as a C string. Returns 0, or -errno: -ENAMETOOLONG when
+/// the target and its NUL byte do not fit into `bufsize` bytes.
 ///
 /// # Safety
 /// `path` is NULL or a C string, `buf` has `bufsize` bytes.
@@ -112,15 +112,13 @@ pub unsafe extern "C" fn nfs_readlink(
         let room = usize::try_from(bufsize).unwrap_or(0);
         buffer(buf, room)?;
         let target = context.run(|client| client.readlink(path))?;
-        if target.len() > room {
+        if target.len() >= room {
             return Err(Error::new(libc::ENAMETOOLONG, format!("the link has {} bytes", target.len())));
         }
-        // SAFETY: `buf` has room for the target, and for a NUL byte when that is shorter.
+        // SAFETY: `buf` has room for the target and a NUL byte.
         unsafe {
             buf.cast::<u8>().copy_from_nonoverlapping(target.as_ptr(), target.len());
-            if target.len() < room {
-                buf.add(target.len()).write(0);
-            }
+            buf.add(target.len()).write(0);
         }
         Ok(0)
     })

@@ -34,14 +34,12 @@ mod mount;
 mod namespace;
 mod permissions;
 mod position;
-#[allow(dead_code)] // some of it is for the header only
 mod raw_mount;
 mod servers;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod times;
-#[allow(dead_code)] // some of it is for the header only
 mod types;
 mod url;
 

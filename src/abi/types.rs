@@ -1,6 +1,7 @@
 //! Types and constants of `libnfs.h`.
 
 #![allow(non_camel_case_types, reason = "the names are those of the original header")]
+#![allow(dead_code, reason = "some are there for the header alone")]
 
 use libc::{c_char, c_int, c_void, timeval};
 

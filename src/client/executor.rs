@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
+use std::os::fd::RawFd;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Weak};
@@ -206,6 +207,15 @@ impl Executor {
             self.reactor.ring();
         }
         result
+    }
+
+    /// The descriptor for the program's event loop.
+    pub fn descriptor(&self) -> Result<RawFd> {
+        let fd = self.reactor.descriptor()?;
+        if self.has_work() {
+            self.reactor.ring(); // it was done before there was a descriptor
+        }
+        Ok(fd)
     }
 
     /// Called before a program waits.

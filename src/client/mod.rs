@@ -105,7 +105,7 @@ impl Client {
         if lock(&self.mounted).is_none() && self.queue_length() == 0 {
             return Err(Error::new(libc::ENOTCONN, "nothing is mounted and nothing is under way"));
         }
-        self.reactor.descriptor()
+        self.executor.descriptor()
     }
 
     /// Sends what is queued, before the program waits.

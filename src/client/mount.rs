@@ -18,8 +18,9 @@ const DEFAULT_TIME: Duration = Duration::from_secs(60);
 /// How long the server is given to hear of an unmount. It does not need to know.
 const UMOUNT_TIME: Duration = Duration::from_secs(5);
 
-/// The range that a server's limits are brought into, bytes.
-const TRANSFER: std::ops::RangeInclusive<u32> = 512..=4 << 20;
+/// The range that a server's limits are brought into, bytes: the upper end is that of libnfs, and larger transfers go in
+/// pieces side by side anyway.
+const TRANSFER: std::ops::RangeInclusive<u32> = 512..=1 << 20;
 
 /// A mounted export.
 pub struct Mounted {

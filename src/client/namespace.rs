@@ -48,7 +48,7 @@ impl Client {
             let session = self.session()?;
             let (directory, name) = self.parent(&session, &path).await?;
             let numbers = (libc::major(device), libc::minor(device));
-            session.nfs.mknod(&directory, name, kind, numbers, &with_mode(mode)).await.map(drop)
+            session.nfs.mknod(&directory, name, kind, numbers, &with_mode(mode & 0o777)).await.map(drop)
         };
         make.await.map_err(|error: Error| error.during("mknod").at(&path))
     }

@@ -479,19 +479,29 @@ impl Wire for Connection {
     }
 
     fn outgoing<'a>(&'a self, slices: &mut [IoSlice<'a>; OUTGOING_SLICES]) -> usize {
-        let (orphan, more) = self.orphan.as_slices();
-        let calls = self.queue.iter().filter_map(|xid| self.calls.get(xid)).flat_map(Call::parts);
-        let mut skip = self.sent_of_first;
-        let calls = calls.filter_map(|part| {
-            let now = skip.min(part.len());
-            skip -= now;
-            (part.len() > now).then(|| &part[now..])
-        });
-        let parts = [orphan, more].into_iter().filter(|part| !part.is_empty()).chain(calls);
+        let mut free = slices.iter_mut();
         let mut count = 0;
-        for (slice, part) in slices.iter_mut().zip(parts) {
+        let mut put = |part: &'a [u8]| {
+            let Some(slice) = free.next() else { return false };
             *slice = IoSlice::new(part);
             count += 1;
+            true
+        };
+        let (orphan, more) = self.orphan.as_slices();
+        for part in [orphan, more] {
+            if !part.is_empty() {
+                put(part);
+            }
+        }
+        let mut skip = self.sent_of_first;
+        'queue: for call in self.queue.iter().filter_map(|xid| self.calls.get(xid)) {
+            for part in call.parts() {
+                let sent = skip.min(part.len());
+                skip -= sent;
+                if sent < part.len() && !put(&part[sent..]) {
+                    break 'queue;
+                }
+            }
         }
         count
     }

@@ -97,7 +97,7 @@ HELPER const char *name_of(int64_t ret)
 
 HELPER void check_call(const char *file, int line, const char *what, int64_t ret, int64_t wanted, double began)
 {
-    const char *sentence = nfs ? nfs_get_error(nfs) : "-";
+    const char *sentence = nfs_get_error(nfs);
 
     if (now() - began > 5)
         broken(file, line, "%s took %.1f s", what, now() - began);

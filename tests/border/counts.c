@@ -27,7 +27,6 @@ static void on_a_directory(void)
     fh = NULL;
     FAILS(nfs_open(nfs, "/dir", O_WRONLY, &fh));
     FAILS(nfs_open(nfs, "/dir", O_RDWR | O_CREAT, &fh));
-    FAILS(nfs_open(nfs, "/dir", O_RDONLY | O_TRUNC, &fh));
 }
 
 /* A file of ten bytes, and memory for no more: what is beyond must never be touched. */
@@ -119,7 +118,8 @@ static void oddities(void)
     FAILS(nfs_readlink(nfs, "/link", buffer, -1));
     FAILS(nfs_readlink(nfs, "/link", buffer, INT32_MIN));
     memset(buffer, '#', sizeof(buffer));
-    SURVIVES(nfs_readlink(nfs, "/link", buffer, 4));
+    /* The end of the string needs room, too. */
+    FAILS(nfs_readlink(nfs, "/link", buffer, 4));
     EXPECT(buffer[4] == '#');
     RETURNS(0, nfs_readlink(nfs, "/link", buffer, 5));
     EXPECT(strcmp(buffer, "file") == 0);

@@ -170,9 +170,9 @@ static void large(void)
         ret = nfs_pread(nfs, fh, reads[i].offset, reads[i].count, back);
         snprintf(label, sizeof(label), "pread %llu at %llu", (unsigned long long)reads[i].count,
                  (unsigned long long)reads[i].offset);
-        printf("%s: %s %s, next byte %s\n", label, outcome(ret),
+        printf("%s: %s %s, what follows the buffer is %s\n", label, outcome(ret),
                ret >= 0 && memcmp(back, data + reads[i].offset, ret) == 0 ? "equal" : "different",
-               ret >= 0 && back[ret] == 0xee ? "untouched" : "changed");
+               back[reads[i].count] == 0xee ? "untouched" : "changed");
     }
     /* Read through the file by read() with an odd size. */
     for (i = 0; (ret = nfs_read(nfs, fh, 1234567, back + got)) > 0; i++)

@@ -1,33 +1,111 @@
-//! How many round trips a mount costs, counted on the wire, connections included.
+//! Mounting: what it costs in round trips, by which names a server is found, and when it gives up.
 
 mod support;
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use support::Lab;
 
-/// Counts the round trips of one mount with the library under test.
-fn round_trips() -> u32 {
-    let lab = Lab::new();
-    let source = support::project_root().join("tests/programs/mount.c");
-    let (program, count) = (lab.path().join("mount"), lab.path().join("count"));
-    let library = support::library_directory(lab.path());
-    let include = format!("-I{}", support::project_root().join("include").display());
-    support::compile_c(&source, &program, &[&include, &format!("-L{}", library.display()), "-lnfs"]);
+/// The program `tests/programs/mount.c` and the library under test, ready to run in a lab.
+struct Mount {
+    lab: Lab,
+    program: PathBuf,
+    library: PathBuf,
+}
 
-    let counter = support::project_root().join("tests/lab/round-trips");
-    let script = r#"LD_LIBRARY_PATH=$1 exec "$2" "$3" "$4" 127.0.0.1 "$EXPORT""#;
-    let mut command = lab.command("sh");
-    command.args(["-c", script, "sh"]).args([&library, &counter, &count, &program]);
-    let finished = support::run(&mut command, Duration::from_secs(60));
-    assert!(finished.success(), "mount {}:\n{}", finished.how(), finished.stderr);
-    fs::read_to_string(count).expect("a count").trim().parse().expect("a number")
+impl Mount {
+    fn new() -> Self {
+        let lab = Lab::new();
+        let source = support::project_root().join("tests/programs/mount.c");
+        let (program, library) = (lab.path().join("mount"), support::library_directory(lab.path()));
+        let include = format!("-I{}", support::project_root().join("include").display());
+        support::compile_c(&source, &program, &[&include, &format!("-L{}", library.display()), "-lnfs"]);
+        Self { lab, program, library }
+    }
+
+    /// Runs a shell script in the lab, with the program as `$1` and the root of the project as `$2`; returns what
+    /// it printed.
+    fn script(&self, script: &str) -> String {
+        let mut command = self.lab.command("bash");
+        command.args(["-c", &format!("export LD_LIBRARY_PATH=$3\n{script}"), "bash"]);
+        command.arg(&self.program).arg(support::project_root()).arg(&self.library);
+        let finished = support::run(&mut command, Duration::from_secs(60));
+        assert!(finished.success(), "{script} {}:\n{}", finished.how(), finished.stderr);
+        finished.stdout
+    }
+
+    /// Mounts from a server that cannot be reached, with a timeout of 500 ms: checks that it is kept.
+    fn meets_the_deadline(&self, set_up: &str, server: &str) {
+        let output = self.script(&format!("{set_up}\n\"$1\" {server} /export 500"));
+        let mut words = output.split_whitespace().map_while(|word| word.parse::<i64>().ok());
+        let (status, milliseconds) = (words.next(), words.next().expect("a time"));
+        assert_eq!(status, Some(-110), "{output}");
+        assert!((500..600).contains(&milliseconds), "{output}");
+    }
 }
 
 #[test]
 fn a_mount_takes_five_round_trips() {
     if support::need(&["ganesha", "gcc", "python3"]) {
-        assert_eq!(round_trips(), 5);
+        let mount = Mount::new();
+        let count = mount.lab.path().join("count");
+        let script = format!(r#""$2/tests/lab/round-trips" {} "$1" 127.0.0.1 "$EXPORT""#, count.display());
+        assert!(mount.script(&script).starts_with("0 "));
+        assert_eq!(fs::read_to_string(count).expect("a count").trim(), "5");
+    }
+}
+
+#[test]
+fn names_and_addresses_of_both_families() {
+    if support::need(&["ganesha", "gcc"]) {
+        let servers = "127.0.0.1 localhost ::1 [::1] ip6-only two-addresses";
+        let script = r#"
+            printf '127.0.0.1 localhost\n::1 ip6-only\n127.0.0.66 two-addresses\n127.0.0.1 two-addresses\n' >"$(dirname "$1")/hosts"
+            mount --bind "$(dirname "$1")/hosts" /etc/hosts
+            ip link set lo up
+            for server in SERVERS; do "$1" $server "$EXPORT" 3000; done"#;
+        let output = Mount::new().script(&script.replace("SERVERS", servers));
+        assert_eq!(output.lines().filter(|line| line.starts_with("0 ")).count(), 6, "{output}");
+    }
+}
+
+#[test]
+fn a_silent_name_server_meets_the_deadline() {
+    if support::need(&["ganesha", "gcc", "python3"]) {
+        let set_up = r#"
+            python3 -c 'import socket, time; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(("127.0.0.53", 53)); time.sleep(20)' &
+            echo nameserver 127.0.0.53 >"$(dirname "$1")/resolv.conf"
+            mount --bind "$(dirname "$1")/resolv.conf" /etc/resolv.conf
+            echo hosts: dns >"$(dirname "$1")/nsswitch.conf"
+            mount --bind "$(dirname "$1")/nsswitch.conf" /etc/nsswitch.conf
+            sleep 0.2; trap "kill $!" EXIT"#;
+        Mount::new().meets_the_deadline(set_up, "no-such-server.example");
+    }
+}
+
+#[test]
+fn a_network_that_swallows_everything_meets_the_deadline() {
+    if support::need(&["ganesha", "gcc"]) {
+        // A neighbour whose address no machine has.
+        let set_up = r#"
+            ip link add hole0 type veth peer name hole1
+            ip addr add 10.99.0.1/24 dev hole0
+            ip link set hole0 up
+            ip link set hole1 up
+            ip neigh add 10.99.0.2 lladdr 02:00:00:00:00:99 dev hole0"#;
+        Mount::new().meets_the_deadline(set_up, "10.99.0.2");
+    }
+}
+
+#[test]
+fn a_server_that_says_nothing_meets_the_deadline() {
+    if support::need(&["ganesha", "gcc"]) {
+        let set_up = r#"
+            for process in /proc/[0-9]*; do
+                [[ $(<$process/comm) != rpcbind ]] || kill -STOP ${process#/proc/}
+            done"#;
+        Mount::new().meets_the_deadline(set_up, "127.0.0.1");
     }
 }

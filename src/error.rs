@@ -16,17 +16,30 @@ pub struct Error {
     cause: Cow<'static, str>,
     operation: Option<&'static str>,
     path: Option<Box<[u8]>>,
+    /// The status in the server's reply, where that was the cause.
+    status: Option<u32>,
 }
 
 impl Error {
     /// An error with a positive `errno` and a cause in words.
     pub fn new(errno: c_int, cause: impl Into<Cow<'static, str>>) -> Self {
-        Self { errno, cause: cause.into(), operation: None, path: None }
+        Self { errno, cause: cause.into(), operation: None, path: None, status: None }
     }
 
     /// A reply that breaks the protocol: nothing in it can be trusted.
     pub fn malformed(cause: impl Into<Cow<'static, str>>) -> Self {
         Self::new(libc::EIO, cause)
+    }
+
+    /// Adds the NFS status that was the cause.
+    pub fn with_status(mut self, status: u32) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// The NFS status that was the cause.
+    pub fn status(&self) -> Option<u32> {
+        self.status
     }
 
     /// The positive errno.

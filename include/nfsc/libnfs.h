@@ -956,8 +956,8 @@ EXTERN int nfs_link_async(struct nfs_context *nfs, const char *oldpath, const ch
     nfs_cb cb, void *private_data);
 
 /**
- * Reads a symbolic link into `buf` (RFC 1813, READLINK). Returns 0, or -errno: -ENAMETOOLONG when the target
- * is longer than `bufsize` bytes. When it is just as long there is no NUL byte behind it.
+ * Reads a symbolic link into `buf` (RFC 1813, READLINK) as a C string. Returns 0, or -errno: -ENAMETOOLONG when
+ * the target and its NUL byte do not fit into `bufsize` bytes.
  */
 EXTERN int nfs_readlink(struct nfs_context *nfs, const char *path, char *buf, int bufsize);
 

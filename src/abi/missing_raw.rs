@@ -17,9 +17,11 @@ use super::types::{nfs_context, nfsfh, rpc_context};
 pub struct nfs_fh(());
 
 /// An ACL of NFS version 3.
+#[cfg(not(libnfs_abi = "13"))]
 pub struct fattr3_acl(());
 
 /// An ACL of NFS version 4.
+#[cfg(not(libnfs_abi = "13"))]
 pub struct fattr4_acl(());
 
 /// Returns the raw RPC context below. Not supported: returns NULL.

@@ -3,7 +3,9 @@
 use libc::{c_char, c_int};
 
 use super::arguments::{bits, text};
-use super::guard::{guard, guard_or};
+#[cfg(not(libnfs_abi = "13"))]
+use super::guard::guard;
+use super::guard::guard_or;
 use super::types::nfs_context;
 use crate::client::Settings;
 use crate::error::{Error, Result};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Client, File, Session, lock};
 use crate::error::{Error, Result};
 use crate::io::{Destination, Source};
-use crate::v3::{Reading, Stability, WriteReply, Writing};
+use crate::v3::{Patience, Reading, Stability, WriteReply, Writing};
 
 /// Pieces of one transfer that are in flight at a time.
 const WINDOW: usize = 32;
@@ -52,8 +52,12 @@ impl Client {
             }
             let Some(Piece { mut at, mut length, reading }) = flight.pop_front() else { return Ok(total) };
             let mut reply = reading.done().await?;
+            let mut patience = Patience::new();
             // The server may send less than it was asked for.
-            while reply.count > 0 && reply.count < length && !reply.eof {
+            while reply.busy || reply.count > 0 && reply.count < length && !reply.eof {
+                if reply.busy && !patience.wait(&session.nfs.transport).await {
+                    return Err(busy());
+                }
                 total += reply.count;
                 at += reply.count as u64;
                 length -= reply.count;
@@ -104,8 +108,12 @@ impl Client {
             }
             let Some((writing, mut at, mut length)) = flight.pop_front() else { return Ok(total) };
             let mut reply = accept(file, writing.done().await?, stability)?;
+            let mut patience = Patience::new();
             // The server may take less than it was sent.
             while reply.count < length {
+                if reply.busy && !patience.wait(&session.nfs.transport).await {
+                    return Err(busy());
+                }
                 total += reply.count;
                 at += reply.count;
                 length -= reply.count;
@@ -124,8 +132,15 @@ struct Piece {
     reading: Reading,
 }
 
+fn busy() -> Error {
+    Error::new(libc::EAGAIN, "the server stays busy (NFS3ERR_JUKEBOX)")
+}
+
 /// Takes note of what a WRITE was answered with.
 fn accept(file: &File, reply: WriteReply, asked: Stability) -> Result<WriteReply> {
+    if reply.busy {
+        return Ok(reply);
+    }
     if reply.count == 0 {
         return Err(Error::malformed("the server took none of the data"));
     }

@@ -5,16 +5,23 @@ use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::join::all;
 use super::{Client, LastLink, Session};
 use crate::attributes::{Attributes, Handle};
 use crate::error::{Error, Result};
-use crate::v3::DirEntry;
+use crate::v3::{DirEntry, DirPage, Nfs, Place};
 
 /// Bytes of a READDIRPLUS reply when nothing else is set: large, so that round trips are few.
 const REPLY_BYTES: u32 = 128 << 10;
 
 /// More entries than any directory has that a program could want to hold in memory.
 const MAX_ENTRIES: usize = 16 << 20;
+
+/// How often a listing begins anew because the directory has changed meanwhile.
+const MAX_RESTARTS: u32 = 5;
+
+/// Lookups in flight at a time.
+const LOOKUPS: usize = 32;
 
 /// A directory as it was when it was opened.
 pub struct Directory {
@@ -75,30 +82,96 @@ impl Client {
             let or_default = |count: u32| if count == 0 { REPLY_BYTES } else { count };
             (or_default(settings.readdir_dircount), or_default(settings.readdir_maxcount))
         };
-        let mut entries = Vec::new();
-        let (mut cookie, mut verifier) = (0, [0; 8]);
-        let mut seen = HashSet::new();
+        let mut plus = true;
+        let mut listing = Listing::default();
+        let mut restarts = 0;
         loop {
-            let page = session.nfs.readdirplus(directory, cookie, verifier, dircount, maxcount).await?;
-            let last = page.entries.last().map(|entry| entry.cookie);
-            for entry in page.entries {
-                entries.push(checked(entry)?);
+            let page = match plus {
+                true => session.nfs.readdirplus(directory, listing.place, dircount, maxcount).await,
+                false => session.nfs.readdir(directory, listing.place, maxcount).await,
+            };
+            match page {
+                Ok(page) => {
+                    if listing.add(page)? {
+                        break;
+                    }
+                }
+                Err(error) if plus && Nfs::lacks_readdirplus(&error) => {
+                    (plus, listing) = (false, Listing::default());
+                }
+                Err(error) if Nfs::is_bad_cookie(&error) && restarts < MAX_RESTARTS => {
+                    (restarts, listing) = (restarts + 1, Listing::default());
+                }
+                Err(error) => return Err(error),
             }
-            if page.eof {
-                return Ok(entries);
+        }
+        let mut entries = listing.entries;
+        self.complete(session, directory, &mut entries).await?;
+        Ok(entries)
+    }
+
+    /// Asks for the attributes that did not come with the entries. An object that is gone by then has none.
+    async fn complete(&self, session: &Session, directory: &Handle, entries: &mut [Entry]) -> Result<()> {
+        for some in entries.chunks_mut(LOOKUPS) {
+            let mut lookups = Vec::new();
+            for entry in some {
+                if entry.attributes.is_none() {
+                    lookups.push(Box::pin(session.complete(directory, entry)));
+                }
             }
-            match last {
-                Some(last) if seen.insert(last) && entries.len() < MAX_ENTRIES => cookie = last,
-                _ => return Err(Error::malformed("the server's listing goes round in circles")),
+            all(lookups).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Session {
+    async fn complete(&self, directory: &Handle, entry: &mut Entry) -> Result<()> {
+        match self.nfs.lookup(directory, entry.name.to_bytes()).await {
+            Ok((_, Some(attributes))) => entry.attributes = Some(attributes),
+            Ok((handle, None)) => entry.attributes = self.nfs.getattr(&handle).await.ok(),
+            Err(error) if GONE.contains(&error.errno()) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// Errnos of an object that cannot be looked at, which is no reason not to list it.
+const GONE: [libc::c_int; 3] = [libc::ENOENT, libc::ESTALE, libc::EACCES];
+
+/// A listing as far as it has come.
+#[derive(Default)]
+struct Listing {
+    entries: Vec<Entry>,
+    place: Place,
+    /// The places that pages began at.
+    seen: HashSet<u64>,
+}
+
+impl Listing {
+    /// Adds the next page; true when it was the last one.
+    fn add(&mut self, page: DirPage) -> Result<bool> {
+        let last = page.entries.last().map(|entry| entry.cookie);
+        for entry in page.entries {
+            self.entries.push(checked(entry)?);
+        }
+        if page.eof {
+            return Ok(true);
+        }
+        match last {
+            Some(last) if self.seen.insert(last) && self.entries.len() < MAX_ENTRIES => {
+                self.place = (last, page.verifier);
+                Ok(false)
             }
-            verifier = page.verifier;
+            _ => Err(Error::malformed("the server's listing goes round in circles")),
         }
     }
 }
 
 /// A name that leads elsewhere, or nowhere, would be a trap for the program.
 fn checked(entry: DirEntry) -> Result<Entry> {
-    let DirEntry { name, fileid, attributes, .. } = entry;
+    let DirEntry { name, fileid, attributes, cookie: _ } = entry;
     if name.is_empty() || name.contains(&b'/') {
         return Err(Error::malformed(format!("{:?} is not a file name", String::from_utf8_lossy(&name))));
     }

@@ -1,8 +1,30 @@
-//! Two operations at once.
+//! Several operations at once.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
+
+use crate::error::Result;
+
+/// Runs all `operations` at once; the first error ends them.
+pub async fn all<F: Future<Output = Result<()>>>(mut operations: Vec<Pin<Box<F>>>) -> Result<()> {
+    poll_fn(|context| {
+        let mut failed = None;
+        operations.retain_mut(|operation| match operation.as_mut().poll(context) {
+            Poll::Ready(result) => {
+                failed = failed.take().or(result.err());
+                false
+            }
+            Poll::Pending => true,
+        });
+        match failed {
+            Some(error) => Poll::Ready(Err(error)),
+            None if operations.is_empty() => Poll::Ready(Ok(())),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
 
 /// Both outputs, when both are there.
 pub async fn join<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {

@@ -1,5 +1,7 @@
 //! What a context has been told to do: by calls, or by the arguments of a URL.
 
+#![allow(dead_code, reason = "some settings are remembered for what is still to come")]
+
 use std::time::Duration;
 
 use crate::error::{Error, Result};

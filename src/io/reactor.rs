@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use libc::c_short;
 
@@ -194,6 +194,11 @@ impl<W: Wire> Reactor<W> {
             Poll::Pending
         })
         .await
+    }
+
+    /// Does nothing for a while.
+    pub async fn sleep(&self, duration: Duration) {
+        let _over = self.until(self.now() + duration, std::future::pending::<Result<()>>()).await;
     }
 
     /// Sends what is queued, as far as the sockets take it.

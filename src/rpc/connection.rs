@@ -17,6 +17,9 @@ use crate::io::{Destination, LinkId, OUTGOING_SLICES, Reactor, Receive, Received
 /// Bytes received at once when they have no better place to go.
 const STAGE: usize = 64 << 10;
 
+/// Data for a sink up to this size is copied there from the stage: that costs less than one more system call.
+const SMALL_SINK: usize = 16 << 10;
+
 /// Bytes of mark and header in front of the body of a reply with an empty verifier.
 const USUAL_HEADER: usize = 28;
 
@@ -43,7 +46,7 @@ pub struct Sink {
     pub to: Destination,
     /// Finds the data in the body of a successful reply.
     pub split: fn(&[u8]) -> Result<Split>,
-    /// How many bytes of body usually precede the data. A wrong guess costs a copy.
+    /// How many bytes of body usually precede the data. Where it is wrong, some data is copied.
     pub usual: usize,
 }
 
@@ -357,8 +360,8 @@ impl Connection {
         let result = match body_offset(&head) {
             Ok(Some(body)) => {
                 let sink = self.calls.get_mut(&xid).and_then(|call| call.sink.take());
-                let rest = sink.zip(received).map(|(mut sink, received)| {
-                    drop(sink.to.split_front(received));
+                let rest = sink.map(|mut sink| {
+                    drop(sink.to.split_front(received.unwrap_or(0)));
                     sink.to
                 });
                 Ok(Reply { bytes: head, body, received, rest })
@@ -370,24 +373,32 @@ impl Connection {
         Ok(())
     }
 
-    /// The memory that certainly comes next: the rest of the current fragment's data.
-    fn certain(&mut self) -> Option<(&mut [u8], usize)> {
+    /// The memory that certainly comes next, the rest of the current fragment's data, with its length and that of
+    /// the padding behind it.
+    fn certain(&mut self) -> Option<(&mut [u8], usize, usize)> {
         let Phase::Data { xid, at, left } = self.phase else { return None };
         let length = left.min(self.marks.left());
+        let padding = self.marks.left() - length;
         let sink = self.calls.get_mut(&xid)?.sink.as_mut()?;
         let place = sink.to.as_mut_slice().get_mut(at..at + length)?;
-        (length > 0).then_some((place, length))
+        (length > 0).then_some((place, length, padding))
     }
 
-    /// The oldest call, if its reply is next and should bring data: its xid and where the data should begin.
-    fn guess(&self) -> Option<(u32, usize)> {
-        let xid = *self.sent.front()?;
-        let sink = self.calls.get(&xid)?.sink.as_ref()?;
-        (self.marks.idle() && sink.usual > 0).then_some((xid, USUAL_HEADER + sink.usual))
+    /// How much to receive beyond what certainly is data, when the call at `position` in the order of sending is
+    /// answered next. A large sink waits for its data: then just the header, so that the data itself is received in
+    /// its place. It is never received ahead of its header: nothing but data goes into a sink.
+    fn stage_room(&self, position: usize) -> usize {
+        let sink = self.sent.get(position).and_then(|xid| self.calls.get(xid)?.sink.as_ref());
+        match sink {
+            Some(sink) if sink.to.len() > SMALL_SINK => USUAL_HEADER + sink.usual,
+            _ => STAGE,
+        }
     }
 
     fn receive_into(&mut self, stage: &mut [u8], receive: &mut Receive<'_>) -> Result<Received> {
-        if let Some((place, length)) = self.certain() {
+        let ahead = self.stage_room(1);
+        if let Some((place, length, padding)) = self.certain() {
+            let stage = &mut stage[..(padding + ahead).min(STAGE)];
             let room = length + stage.len();
             let slices = &mut [IoSliceMut::new(place), IoSliceMut::new(stage)];
             let Some(count) = received(receive(slices))? else { return Ok(Received::Nothing) };
@@ -397,55 +408,12 @@ impl Connection {
             self.feed(&stage[..count - direct])?;
             return Ok(moved(count, room));
         }
-        if let Some((xid, header)) = self.guess()
-            && let Some(sink) = self.calls.get_mut(&xid).and_then(|call| call.sink.as_mut())
-        {
-            let place = sink.to.as_mut_slice();
-            let (front, back) = stage.split_at_mut(header);
-            let room = header + place.len() + back.len();
-            let slices = &mut [IoSliceMut::new(front), IoSliceMut::new(place), IoSliceMut::new(back)];
-            let Some(count) = received(receive(slices))? else { return Ok(Received::Nothing) };
-            self.feed_guessed(xid, header, count, stage)?;
-            return Ok(moved(count, room));
-        }
-        let slices = &mut [IoSliceMut::new(stage)];
-        let Some(count) = received(receive(slices))? else { return Ok(Received::Nothing) };
+        let stage = &mut stage[..if self.marks.idle() { self.stage_room(0) } else { STAGE }];
+        let Some(count) = received(receive(&mut [IoSliceMut::new(stage)]))? else {
+            return Ok(Received::Nothing);
+        };
         self.feed(&stage[..count])?;
         Ok(moved(count, stage.len()))
-    }
-
-    /// `count` bytes came: `header` of them to the stage, then to the sink of `xid`, then to the stage again.
-    fn feed_guessed(&mut self, xid: u32, header: usize, count: usize, stage: &[u8]) -> Result<()> {
-        let (front, back) = stage.split_at(header);
-        if count <= header {
-            return self.feed(&front[..count]);
-        }
-        let Some(sink) = self.calls.get_mut(&xid).and_then(|call| call.sink.as_mut()) else { return Ok(()) };
-        let place = sink.to.as_mut_slice();
-        let in_place = (count - header).min(place.len());
-        let mut marks = Marks::default();
-        let data = match marks.next(&mut &front[..]) {
-            Piece::Payload(reply) if reply.len() == header - 4 && reply[..4] == xid.to_be_bytes() => {
-                match body_offset(reply).ok().flatten().map(|body| (sink.split)(&reply[body..])) {
-                    Some(Ok(Split::Data { at, len }))
-                        if at == sink.usual && reply.len() == USUAL_HEADER - 4 + at && len <= place.len() =>
-                    {
-                        in_place.min(len).min(marks.left())
-                    }
-                    _ => 0,
-                }
-            }
-            _ => 0,
-        };
-        // Whatever stands behind the data belongs to the stream, not to the sink.
-        let spilt = place[data..in_place].to_vec();
-        self.feed(front)?;
-        if data > 0 {
-            self.data_came(data);
-            self.marks.skip(data);
-        }
-        self.feed(&spilt)?;
-        self.feed(&back[..count - header - in_place])
     }
 }
 

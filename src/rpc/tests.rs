@@ -215,8 +215,8 @@ fn a_call_given_up_half_sent_leaves_the_stream_whole() {
 
 #[test]
 fn data_longer_than_asked_for_is_refused() {
-    for usual in [0, USUAL] {
-        let (mut connection, block) = (Connection::new(1), Block::zeroed(10).unwrap());
+    for (usual, room) in [(0, 10), (USUAL, 10)] {
+        let (mut connection, block) = (Connection::new(1), Block::zeroed(room).unwrap());
         let xid = connection.start(read_request(&block, usual));
         drain(&mut connection, 1000);
         feed(&mut connection, &record(&data_reply(xid, &[7; 11]), &[]), &[1000]).unwrap();
@@ -271,24 +271,29 @@ fn nothing_and_the_end_are_told_apart() {
     assert!(connection.incoming(&mut |_| Err(io::ErrorKind::ConnectionReset.into())).is_err());
 }
 
+/// Small and large, at both sides of where data is copied.
+fn sizes() -> impl Strategy<Value = usize> {
+    prop_oneof![0usize..3000, 16_000usize..40_000]
+}
+
 proptest! {
     /// Reads and other calls, answered in any order, in any fragments, received in any chunks, with right and
     /// wrong guesses of the header's length: each gets its own bytes and nothing else is touched.
     #[test]
     fn any_order_any_fragments_any_chunks(
-        calls in prop::collection::vec((0usize..3000, any::<bool>(), prop::sample::select(vec![0, USUAL, 12])), 1..8),
+        calls in prop::collection::vec((sizes(), any::<bool>(), prop::sample::select(vec![0, USUAL, 12])), 1..8),
         order in any::<prop::sample::Index>(),
         fragments in prop::collection::vec(0usize..500, 0..3),
-        chunks in prop::collection::vec(1usize..2000, 1..6),
+        chunks in prop::collection::vec(1usize..9000, 1..6),
     ) {
         let mut connection = Connection::new(1);
         let mut expected = Vec::new();
         for (number, (length, is_read, usual)) in calls.iter().enumerate() {
             let data: Vec<u8> = (0..*length).map(|index| (index + number * 31) as u8 | 1).collect();
-            let block = Block::zeroed(length + 3).unwrap();
+            let block = Block::zeroed(length + 20_000).unwrap();
             let xid = match is_read {
                 true => connection.start(read_request(&block, *usual)),
-                false => connection.start(Request { limit: 10_000, ..request(None) }),
+                false => connection.start(Request { limit: 100_000, ..request(None) }),
             };
             expected.push((xid, data, block, *is_read));
         }
@@ -308,6 +313,7 @@ proptest! {
                 drop(reply);
                 let bytes = contents(&block);
                 prop_assert_eq!(&bytes[..data.len()], &data[..]);
+                prop_assert!(bytes[data.len()..].iter().all(|byte| *byte == 0), "nothing but data");
             } else {
                 prop_assert_eq!(&reply.body()[8..8 + data.len()], &data[..]);
             }

@@ -1,6 +1,7 @@
 //! A connection as operations hold it: it stays open as long as one of them does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::connection::{Connection, Pending, Request};
 use crate::error::Error;
@@ -26,6 +27,11 @@ impl Transport {
     pub fn new(reactor: &Arc<Reactor<Connection>>, stream: Stream) -> Self {
         let id = reactor.attach(stream, Connection::new(first_xid()));
         Self(Arc::new(Link { reactor: reactor.clone(), id }))
+    }
+
+    /// Does nothing for a while.
+    pub async fn sleep(&self, duration: Duration) {
+        self.0.reactor.sleep(duration).await;
     }
 
     /// Queues a call at once.

@@ -4,13 +4,13 @@
 //! the RPC layer send it among others under an xid and a credential of our own, and answers with a reply that
 //! has been checked against its shape.
 
-use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::time::Instant;
 
 use nfs3_client::io::{AsyncRead, AsyncWrite};
+use nfs3_client::nfs3_types::nfs3;
 
+use super::patience::{Patience, is_busy};
 use super::shape;
 use crate::error::{Error, Result};
 use crate::rpc::{Credential, Message, Pending, Request, Transport};
@@ -29,7 +29,7 @@ pub struct Channel {
 
 enum Exchange {
     Idle,
-    Asked { call: Header, pending: Pending },
+    Asked { call: Header, arguments: Vec<u8>, pending: Pending },
     Answered { record: Vec<u8>, at: usize },
 }
 
@@ -37,6 +37,7 @@ enum Exchange {
 struct Header {
     xid: u32,
     program: u32,
+    version: u32,
     procedure: u32,
 }
 
@@ -54,20 +55,33 @@ impl Channel {
             reader.u32()?;
             reader.opaque()?;
         }
-        let mut message = Message::call(program, version, procedure, &self.credential);
-        message.arguments().extend_from_slice(reader.take(reader.left())?);
-        let request =
-            Request { message, source: None, sink: None, deadline: self.deadline, limit: MAX_REPLY };
-        let call = Header { xid, program, procedure };
-        self.exchange = Exchange::Asked { call, pending: self.transport.start(request) };
+        let call = Header { xid, program, version, procedure };
+        let arguments = reader.take(reader.left())?.to_vec();
+        let pending = self.start(call, &arguments);
+        self.exchange = Exchange::Asked { call, arguments, pending };
         Ok(())
     }
 
-    /// Waits for the reply and makes the record that the typed client expects.
+    fn start(&self, call: Header, arguments: &[u8]) -> Pending {
+        let mut message = Message::call(call.program, call.version, call.procedure, &self.credential);
+        message.arguments().extend_from_slice(arguments);
+        let deadline = self.deadline;
+        self.transport.start(Request { message, source: None, sink: None, deadline, limit: MAX_REPLY })
+    }
+
+    /// Waits for the reply and makes the record that the typed client expects. While the server says that it is
+    /// busy fetching the data (NFS3ERR_JUKEBOX), the call is made again.
     async fn answer(&mut self) -> Result<()> {
-        let Exchange::Asked { call, pending } = &mut self.exchange else { return Ok(()) };
-        let call = *call;
-        let reply = poll_fn(|context| Pin::new(&mut *pending).poll(context)).await?;
+        let Exchange::Asked { call, arguments, pending } =
+            std::mem::replace(&mut self.exchange, Exchange::Idle)
+        else {
+            return Ok(());
+        };
+        let mut reply = pending.await?;
+        let mut patience = Patience::new();
+        while call.program == nfs3::PROGRAM && is_busy(reply.body()) && patience.wait(&self.transport).await {
+            reply = self.start(call, &arguments).await?;
+        }
         shape::check(call.program, call.procedure, reply.body())?;
         const REPLY: u32 = 1;
         const HEADER: u32 = 24;
@@ -91,7 +105,9 @@ impl AsyncWrite for Channel {
 
 impl AsyncRead for Channel {
     async fn async_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.answer().await?;
+        if let Exchange::Asked { .. } = self.exchange {
+            self.answer().await?;
+        }
         let Exchange::Answered { record, at } = &mut self.exchange else {
             return Err(Error::new(libc::EINVAL, "there is no call to answer").into());
         };

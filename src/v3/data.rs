@@ -5,6 +5,7 @@ use nfs3_client::nfs3_types::nfs3::{self, NFS_PROGRAM, nfsstat3, stable_how};
 use nfs3_client::nfs3_types::xdr_codec::Unpack;
 
 use super::nfs::Nfs;
+use super::patience::is_busy;
 use super::status::nfs_error;
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
@@ -34,6 +35,8 @@ pub enum Stability {
 /// What the server says of a WRITE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriteReply {
+    /// The server is busy: nothing was written, the call is to be made again later.
+    pub busy: bool,
     pub count: usize,
     pub stability: Stability,
     /// Changes when the server may have lost unstable data.
@@ -42,6 +45,8 @@ pub struct WriteReply {
 
 /// What the server says of a READ.
 pub struct ReadReply {
+    /// The server is busy: nothing was read, the call is to be made again later.
+    pub busy: bool,
     pub count: usize,
     /// The file ends behind these bytes.
     pub eof: bool,
@@ -94,6 +99,9 @@ impl Nfs {
 impl Reading {
     pub async fn done(self) -> Result<ReadReply> {
         let reply = self.0.await?;
+        if is_busy(reply.body()) {
+            return Ok(ReadReply { busy: true, count: 0, eof: false, rest: reply.rest });
+        }
         let mut reader = Reader::new(reply.body());
         status(&mut reader)?;
         skip_optional(&mut reader, FATTR3)?;
@@ -104,13 +112,16 @@ impl Reading {
                 "the reply to READ says {count} bytes and brings {received}"
             )));
         }
-        Ok(ReadReply { count: received, eof, rest: reply.rest })
+        Ok(ReadReply { busy: false, count: received, eof, rest: reply.rest })
     }
 }
 
 impl Writing {
     pub async fn done(self) -> Result<WriteReply> {
         let reply = self.0.await?;
+        if is_busy(reply.body()) {
+            return Ok(WriteReply { busy: true, count: 0, stability: Stability::Unstable, verifier: [0; 8] });
+        }
         let mut reader = Reader::new(reply.body());
         status(&mut reader)?;
         skip_optional(&mut reader, WCC_ATTR)?;
@@ -123,7 +134,7 @@ impl Writing {
         }
         let stability =
             if committed == stable_how::UNSTABLE as u32 { Stability::Unstable } else { Stability::FileSync };
-        Ok(WriteReply { count, stability, verifier })
+        Ok(WriteReply { busy: false, count, stability, verifier })
     }
 }
 

@@ -5,9 +5,11 @@ mod convert;
 mod data;
 mod mount;
 mod nfs;
+mod patience;
 mod shape;
 mod status;
 
 pub use data::{Reading, Stability, WriteReply, Writing};
 pub use mount::{Export, Mount, PORTMAPPER_PORT, PortMapper};
-pub use nfs::{DirEntry, Nfs};
+pub use nfs::{DirEntry, DirPage, Nfs, Place};
+pub use patience::Patience;

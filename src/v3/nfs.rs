@@ -9,7 +9,7 @@ use nfs3_client::nfs3_types::xdr_codec::Void;
 
 use super::channel::Channel;
 use super::convert::{from_fh3, from_post_op_attr, from_post_op_fh3, place, to_fh3};
-use super::status::succeeded;
+use super::status::{is, succeeded};
 use crate::attributes::{Attributes, FileSystem, FileType, Handle, Limits, SetAttributes};
 use crate::error::{Error, Result};
 use crate::io::Reactor;
@@ -35,6 +35,9 @@ pub struct DirEntry {
     pub cookie: u64,
     pub attributes: Option<Attributes>,
 }
+
+/// Where in a directory: the last entry's cookie and the verifier that came with it.
+pub type Place = (u64, [u8; 8]);
 
 /// Part of a directory.
 pub struct DirPage {
@@ -166,18 +169,12 @@ impl Nfs {
     pub async fn readdirplus(
         &self,
         directory: &Handle,
-        cookie: u64,
-        verifier: [u8; 8],
+        (cookie, verifier): Place,
         dircount: u32,
         maxcount: u32,
     ) -> Result<DirPage> {
-        let arguments = READDIRPLUS3args {
-            dir: to_fh3(directory),
-            cookie,
-            cookieverf: cookieverf3(verifier),
-            dircount,
-            maxcount,
-        };
+        let (dir, cookieverf) = (to_fh3(directory), cookieverf3(verifier));
+        let arguments = READDIRPLUS3args { dir, cookie, cookieverf, dircount, maxcount };
         let reply = succeeded(self.client().readdirplus(&arguments).await)?;
         let entries = reply.reply.entries.into_inner().into_iter().map(|entry| DirEntry {
             fileid: entry.fileid,
@@ -185,8 +182,36 @@ impl Nfs {
             attributes: from_post_op_attr(&entry.name_attributes),
             name: entry.name.0.into_owned(),
         });
-        let entries = entries.collect();
-        Ok(DirPage { entries, verifier: reply.cookieverf.0, eof: reply.reply.eof })
+        Ok(DirPage { entries: entries.collect(), verifier: reply.cookieverf.0, eof: reply.reply.eof })
+    }
+
+    /// As [`Nfs::readdirplus`], without attributes (READDIR): for servers that do not have that.
+    pub async fn readdir(
+        &self,
+        directory: &Handle,
+        (cookie, verifier): Place,
+        count: u32,
+    ) -> Result<DirPage> {
+        let arguments =
+            READDIR3args { dir: to_fh3(directory), cookie, cookieverf: cookieverf3(verifier), count };
+        let reply = succeeded(self.client().readdir(&arguments).await)?;
+        let entries = reply.reply.entries.into_inner().into_iter().map(|entry| DirEntry {
+            fileid: entry.fileid,
+            cookie: entry.cookie,
+            attributes: None,
+            name: entry.name.0.into_owned(),
+        });
+        Ok(DirPage { entries: entries.collect(), verifier: reply.cookieverf.0, eof: reply.reply.eof })
+    }
+
+    /// Whether READDIRPLUS failed because the server does not have it.
+    pub fn lacks_readdirplus(error: &Error) -> bool {
+        is(error, nfsstat3::NFS3ERR_NOTSUPP) || error.errno() == libc::EOPNOTSUPP
+    }
+
+    /// Whether a listing has to begin anew because the directory has changed.
+    pub fn is_bad_cookie(error: &Error) -> bool {
+        is(error, nfsstat3::NFS3ERR_BAD_COOKIE)
     }
 
     pub async fn fsstat(&self, root: &Handle) -> Result<FileSystem> {

@@ -43,7 +43,12 @@ pub fn errno(status: nfsstat3) -> c_int {
 
 /// A failed NFS procedure.
 pub fn nfs_error(status: nfsstat3) -> Error {
-    Error::new(errno(status), status.to_string())
+    Error::new(errno(status), status.to_string()).with_status(status as u32)
+}
+
+/// Whether an error is this NFS status.
+pub fn is(error: &Error, status: nfsstat3) -> bool {
+    error.status() == Some(status as u32)
 }
 
 /// The result of a typed call: RPC failures and NFS statuses become one error.

@@ -1,5 +1,8 @@
 //! Operations against the in-memory server of `nfs3_server`, on a port of the loopback interface.
 
+mod faults;
+mod proxy;
+
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +22,9 @@ fn server() -> u16 {
             let mut config = MemFsConfig::default();
             config.add_dir("/dir");
             config.add_file("/hello", b"hello world\n".as_slice());
+            for number in 0..50 {
+                config.add_file(&format!("/dir/file-{number}"), vec![b'x'; number]);
+            }
             let listener = NFSTcpListener::bind("127.0.0.1:0", MemFs::new(config).unwrap()).await.unwrap();
             sender.send(listener.get_listen_port()).unwrap();
             listener.handle_forever().await.unwrap();
@@ -28,7 +34,10 @@ fn server() -> u16 {
 }
 
 fn mounted() -> Arc<Client> {
-    let port = server();
+    mounted_at(server())
+}
+
+fn mounted_at(port: u16) -> Arc<Client> {
     let client = Client::new(Settings::new(0, 0)).unwrap();
     {
         let mut settings = client.settings();

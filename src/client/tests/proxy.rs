@@ -1,0 +1,79 @@
+//! A server that misbehaves on purpose: an honest one behind a proxy that changes its replies.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use super::lock;
+
+/// One reply on its way: which NFS procedure it answers, the call's arguments, and the body, to be changed.
+pub struct Passing<'a> {
+    pub procedure: u32,
+    pub arguments: &'a [u8],
+    pub body: &'a mut Vec<u8>,
+}
+
+/// Headers without verifiers, as the in-memory server writes them.
+const REPLY_HEADER: usize = 24;
+
+const NFS: u32 = 100_003;
+
+type Tamper = dyn FnMut(Passing<'_>) + Send;
+
+/// Puts a proxy in front of the server on `port`; returns its own port. It lives as long as the test process.
+pub fn proxy(port: u16, tamper: impl FnMut(Passing<'_>) + Send + 'static) -> u16 {
+    let tamper: Arc<Mutex<Tamper>> = Arc::new(Mutex::new(tamper));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(("127.0.0.1", port)).unwrap());
+            let calls: Arc<Mutex<HashMap<u32, Vec<u8>>>> = Arc::default();
+            let (noted, from, mut to) =
+                (calls.clone(), client.try_clone().unwrap(), server.try_clone().unwrap());
+            thread::spawn(move || {
+                records(from, |call| {
+                    lock(&noted).insert(word(&call, 0), call.clone());
+                    send(&mut to, &call)
+                })
+            });
+            let (tamper, mut to) = (tamper.clone(), client);
+            thread::spawn(move || {
+                records(server, |mut reply| {
+                    let call = lock(&calls).remove(&word(&reply, 0)).unwrap_or_default();
+                    if word(&call, 12) == NFS {
+                        let mut body = reply.split_off(REPLY_HEADER);
+                        let credential = 32 + word(&call, 28).next_multiple_of(4) as usize;
+                        let arguments = &call[credential + 8..];
+                        lock(&tamper)(Passing { procedure: word(&call, 20), arguments, body: &mut body });
+                        reply.append(&mut body);
+                    }
+                    send(&mut to, &reply)
+                })
+            });
+        }
+    });
+    own
+}
+
+/// The word at an offset of a record; 0 behind its end.
+pub fn word(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..at + 4).map_or(0, |word| u32::from_be_bytes(word.try_into().unwrap()))
+}
+
+/// Hands on every record until either side is gone.
+fn records(mut from: TcpStream, mut each: impl FnMut(Vec<u8>) -> std::io::Result<()>) {
+    let mut mark = [0; 4];
+    while from.read_exact(&mut mark).is_ok() {
+        let mut record = vec![0; (u32::from_be_bytes(mark) & 0x7fff_ffff) as usize];
+        if from.read_exact(&mut record).is_err() || each(record).is_err() {
+            return;
+        }
+    }
+}
+
+fn send(to: &mut TcpStream, record: &[u8]) -> std::io::Result<()> {
+    to.write_all(&[&(record.len() as u32 | 0x8000_0000).to_be_bytes(), record].concat())
+}

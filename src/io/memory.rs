@@ -109,6 +109,13 @@ pub struct Source {
     _keep: Option<Arc<Vec<u8>>>,
 }
 
+impl Default for Source {
+    /// No bytes.
+    fn default() -> Self {
+        Self { start: std::ptr::null(), len: 0, _keep: None }
+    }
+}
+
 // SAFETY: the bytes are only read, and stay valid (contract of `foreign`, or owned by `_keep`).
 unsafe impl Send for Source {}
 // SAFETY: as above.

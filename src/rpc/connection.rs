@@ -69,7 +69,8 @@ impl Reply {
 
 struct Call {
     record: Vec<u8>,
-    source: Option<Source>,
+    /// Empty when there is no data.
+    source: Source,
     sink: Option<Sink>,
     deadline: Option<Instant>,
     limit: usize,
@@ -135,9 +136,10 @@ impl Connection {
         let xid = self.next_xid;
         self.next_xid = xid.wrapping_add(1);
         let Request { message, source, sink, deadline, limit } = request;
+        let source = source.unwrap_or_default();
         let sealed = match &self.failed {
             Some(error) => Err(error.clone()),
-            None => message.seal(xid, source.as_ref().map_or(0, Source::len)),
+            None => message.seal(xid, source.len()),
         };
         let mut call = Call { record: Vec::new(), source, sink, deadline, limit, waker: None, result: None };
         match sealed {
@@ -148,7 +150,7 @@ impl Connection {
                 self.waiting += 1;
             }
             Err(error) => {
-                (call.source, call.sink, call.result) = (None, None, Some(Err(error)));
+                (call.source, call.sink, call.result) = (Source::default(), None, Some(Err(error)));
             }
         }
         self.calls.insert(xid, call);
@@ -180,7 +182,7 @@ impl Connection {
     fn finish(&mut self, xid: u32, result: Result<Reply>) {
         self.forget_unsent(xid);
         let Some(call) = self.calls.get_mut(&xid).filter(|call| call.result.is_none()) else { return };
-        (call.source, call.sink, call.result) = (None, None, Some(result));
+        (call.source, call.sink, call.result) = (Source::default(), None, Some(result));
         self.waiting -= 1;
         if let Some(deadline) = call.deadline {
             self.deadlines.remove(&(deadline, xid));
@@ -436,7 +438,7 @@ fn moved(count: usize, room: usize) -> Received {
 impl Call {
     /// What goes on the wire: the record, the data, its padding.
     fn parts(&self) -> [&[u8]; 3] {
-        let data = self.source.as_ref().map_or(&[][..], Source::as_slice);
+        let data = self.source.as_slice();
         [&self.record, data, &[0; 3][..data.len().wrapping_neg() & 3]]
     }
 }

@@ -2,6 +2,7 @@
 # make demo       show it at work on an NFS server of its own: C, then Python
 # make check      format, lints and every test; ends in a line that counts passed, failed, skipped
 # make install    the library, its links, headers and libnfs.pc; make uninstall takes them away again
+# make headers    write include/nfsc and docs/SYMBOLS.md anew from the source
 #
 # LIBNFS_ABI is the number in the soname: 14 (the interface of libnfs 5.0) or 13 (of libnfs 4.0).
 
@@ -39,7 +40,7 @@ ifeq ($(file),)
 $(error LIBNFS_ABI is "$(LIBNFS_ABI)"; this release builds 13 and 14)
 endif
 
-.PHONY: all demo check install uninstall
+.PHONY: all demo check headers install uninstall
 .DELETE_ON_ERROR:
 
 all: $(build)/$(soname)
@@ -62,6 +63,9 @@ demo: all $(server)
 check:
 	@bash tests/check
 
+headers: all
+	@UPDATE_HEADERS=1 $(CARGO) test --quiet --test abi
+
 install: all
 	$(INSTALL) -d "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)/nfsc"
 	$(INSTALL) -m 644 $(build)/libnfs.so "$(DESTDIR)$(LIBDIR)/$(file)"
@@ -71,6 +75,7 @@ install: all
 	$(INSTALL) -m 644 $(build)/libnfs.a "$(DESTDIR)$(LIBDIR)/libnfs.a"
 	$(STRIP) --strip-debug "$(DESTDIR)$(LIBDIR)/libnfs.a"
 	$(INSTALL) -m 644 $(headers) "$(DESTDIR)$(INCLUDEDIR)/nfsc/"
+	sed -i 's/^#define LIBNFS_ABI .*/#define LIBNFS_ABI $(LIBNFS_ABI)/' "$(DESTDIR)$(INCLUDEDIR)/nfsc/libnfs.h"
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(version)|' -e 's|@PRIVATE@|$(private)|' \
 	    -e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
 	    -e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' \

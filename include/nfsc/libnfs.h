@@ -664,8 +664,8 @@ EXTERN int nfs_open2_async(struct nfs_context *nfs, const char *path, int flags,
     nfs_cb cb, void *private_data);
 
 /**
- * Makes a file with exactly the permissions `mode`, or opens the one that is there, for reading and writing. It
- * keeps its content: O_TRUNC is for nfs_create(). Returns 0 or -errno.
+ * Makes a file with exactly the permissions `mode`, or empties the one that is there. The file can be written and
+ * read. Returns 0 or -errno.
  */
 EXTERN int nfs_creat(struct nfs_context *nfs, const char *path, int mode, struct nfsfh **nfsfh);
 

@@ -1,6 +1,6 @@
 //! Opening, making and closing files.
 
-use libc::{O_ACCMODE, O_CREAT, O_RDONLY, O_RDWR, c_char, c_int, c_void};
+use libc::{O_ACCMODE, O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY, c_char, c_int, c_void};
 
 use super::arguments::{Out, bits, file, given_path, path_or_here};
 use super::callback::Callback;
@@ -90,8 +90,8 @@ pub unsafe extern "C" fn nfs_open2_async(
     })
 }
 
-/// Makes a file with exactly the permissions `mode`, or opens the one that is there, for reading and writing. It
-/// keeps its content: O_TRUNC is for nfs_create(). Returns 0 or -errno.
+/// Makes a file with exactly the permissions `mode`, or empties the one that is there. The file can be written and
+/// read. Returns 0 or -errno.
 ///
 /// # Safety
 /// `path` is NULL or a C string; the place for the result is NULL or writable.
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn nfs_creat(
     guard(nfs, |context| {
         // SAFETY: by the contract above.
         let (path, out) = unsafe { (given_path(path)?, Out::new(nfsfh)?) };
-        open(context, path, creating(0), bits(mode), out)
+        open(context, path, creating(O_TRUNC), bits(mode), out)
     })
 }
 
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn nfs_creat_async(
     guard(nfs, |context| {
         // SAFETY: by the contract above.
         let (path, callback) = unsafe { (given_path(path)?, Callback::new(context, nfs, cb, private_data)?) };
-        context.submit(callback, context.client.clone().open(path, creating(0), bits(mode)))
+        context.submit(callback, context.client.clone().open(path, creating(O_TRUNC), bits(mode)))
     })
 }
 
@@ -209,8 +209,8 @@ fn usual_mode(context: &Context) -> u32 {
     0o666 & !context.client.settings().umask
 }
 
-/// The flags to make a file with. It can be read and written unless only one was asked for.
+/// The flags to make a file with. It is to be written, whatever else was asked for.
 fn creating(flags: c_int) -> c_int {
-    let access = if flags & O_ACCMODE == O_RDONLY { O_RDWR } else { 0 };
+    let access = if flags & O_ACCMODE == O_RDONLY { O_WRONLY } else { 0 };
     flags | access | O_CREAT
 }

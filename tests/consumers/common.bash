@@ -34,6 +34,8 @@ check() { # NAME COMMAND...
     shift
     (
         set -Ee
+        children=()
+        trap end_children EXIT
         trap 'echo "at line $LINENO: $BASH_COMMAND"' ERR
         "$@"
     ) >"$work/output" 2>&1 </dev/null
@@ -41,7 +43,7 @@ check() { # NAME COMMAND...
     if ((status == 0)); then
         ok "$name"
     else
-        not_ok "$name" "$(tail -n 3 "$work/output" | tr '\n' '|'; echo " status $status")"
+        not_ok "$name" "$(grep -v '^at line' "$work/output" | tail -n 1) (status $status)"
         tail -n 20 "$work/output" | sed 's/^/    /'
     fi
 }
@@ -51,12 +53,12 @@ equal() { # ACTUAL EXPECTED
     [[ $1 == "$2" ]] || { printf 'got:\n%s\nexpected:\n%s\n' "$1" "$2"; return 1; }
 }
 
-# For what is to fail: with a status of 1, not by a signal or at the end of its time, and with these words.
-refused() { # WORDS COMMAND...
+# For what is to fail: with a status of 1, not by a signal or at the end of its time, and with words that match.
+refused() { # REGEX COMMAND...
     local words=$1 status=0 said
     shift
     said=$(timeout 30 "$@" 2>&1) || status=$?
-    [[ $status == 1 && $said == *"$words"* ]] || { echo "status $status: $said"; return 1; }
+    [[ $status == 1 && $said =~ $words ]] || { echo "status $status: $said"; return 1; }
 }
 
 # Whether a process runs on the library under test and no other libnfs.
@@ -84,7 +86,7 @@ wait_for() { # SECONDS COMMAND...
     done
 }
 
-# Starts a process that ends with the script at the latest; its id is in $!, what it prints in a file.
+# Starts a process that ends with the check, or the script, at the latest; its id is in $!, what it prints in a file.
 start() { # LOG COMMAND...
     local log=$1
     shift
@@ -94,11 +96,11 @@ start() { # LOG COMMAND...
 
 end_child() { # PID: politely, then by force; its status
     local tries=100
-    kill "$1" 2>/dev/null
+    kill "$1" 2>/dev/null || true
     while ((tries-- > 0)) && kill -0 "$1" 2>/dev/null; do
         sleep 0.05
     done
-    kill -KILL "$1" 2>/dev/null
+    kill -KILL "$1" 2>/dev/null || true
     wait "$1"
 }
 

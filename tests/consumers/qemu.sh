@@ -190,13 +190,14 @@ snapshots() {
 backing() {
     qemu-img create -q -f qcow2 -b "$url/created.raw" -F raw "$url/overlay.qcow2"
     io qcow2 "$url/overlay.qcow2" 'read -P 3 1M 3M' 'read -P 4 5G 1M' 'write -P 5 2M 64k'
+    io qcow2 "$url/overlay.qcow2" 'read -P 3 1M 1M' 'read -P 5 2M 64k' 'read -P 4 5G 1M'
     io raw "$url/created.raw" 'read -P 3 1M 3M'
-    qemu-img commit -q "$url/overlay.qcow2"
-    io raw "$EXPORT/created.raw" 'read -P 3 1M 1M' 'read -P 5 2M 64k' 'read -P 4 5G 1M'
-    qemu-img create -q -f qcow2 -b "$url/created.raw" -F raw "$url/overlay.qcow2"
+    qemu-img create -q -f qcow2 -b "$url/in.qcow2" -F qcow2 "$url/overlay.qcow2"
+    io qcow2 "$url/overlay.qcow2" 'write -P 5 32M 64k'
     qemu-img rebase -q -b '' "$url/overlay.qcow2"
-    io qcow2 "$url/overlay.qcow2" 'read -P 3 1M 1M' 'read -P 5 2M 64k' 'read -P 4 5G 1M' 'read -P 0 3G 1M'
     qemu-img check -q "$url/overlay.qcow2"
+    io qcow2 "$url/in.qcow2" 'write -P 5 32M 64k'
+    qemu-img compare -q "$EXPORT/overlay.qcow2" "$EXPORT/in.qcow2"
 }
 
 patterns() {
@@ -241,7 +242,7 @@ bench_write() {
     qemu-img bench -f raw -d 32 -c 256 -s 256k -w --pattern=0x5a --flush-interval=64 "$url/bench.raw"
     equal "$(sum "$EXPORT/bench.raw")" "$(head -c $((64 * M)) /dev/zero | tr '\0' '\132' | sha256sum)"
     qemu-img bench -f raw -d 32 -c 1000 -s 4k -S 64k -o 4096 -w --pattern=0x11 -t none "$url/bench.raw"
-    io raw "$url/bench.raw" 'read -P 0x5a 0 4k' 'read -P 0x11 4k 4k' 'read -P 0x5a 8k 60k' 'read -P 0x11 62534656 4k'
+    io raw "$url/bench.raw" 'read -P 0x5a 0 4k' 'read -P 0x11 4k 4k' 'read -P 0x5a 8k 60k' 'read -P 0x11 65474560 4k'
     qemu-img create -q -f qcow2 "$url/bench.qcow2" 64M
     qemu-img bench -f qcow2 -d 32 -c 16384 -s 4k -w --pattern=0xa5 "$url/bench.qcow2"
     qemu-img check -q "$url/bench.qcow2"
@@ -315,13 +316,13 @@ nbd_qcow2() {
 
 errors() {
     refused 'NFS3ERR_NOENT' qemu-img info "$url/missing.raw"
-    refused 'NFS3ERR_NOENT' qemu-img create -f raw "$url/missing/image.raw" 1M
+    refused 'MNT3ERR' qemu-img create -f raw "$url/missing/image.raw" 1M
     refused 'NFS3ERR_ROFS' qemu-img create -f raw "nfs://127.0.0.1$EXPORT_RO/image.raw" 1M
-    refused 'mount' qemu-img info nfs://127.0.0.1/not/exported/image.raw
-    refused 'Invalid' qemu-img info nfs://127.0.0.1
-    io raw "$url/created.raw?uid=0&gid=0&tcp-syncnt=3" 'read -P 5 2M 64k'
+    refused 'MNT3ERR' qemu-img info nfs://127.0.0.1/not/exported/image.raw
+    refused 'missing file path' qemu-img info nfs://127.0.0.1
+    io raw "$url/created.raw?uid=0&gid=0&tcp-syncnt=3" 'read -P 3 2M 64k'
     chmod 600 "$EXPORT/created.raw"
-    refused 'NFS3ERR_ACCES' qemu-img info "$url/created.raw?uid=1000&gid=1000"
+    refused 'denied' qemu-img info "$url/created.raw?uid=1000&gid=1000"
 }
 
 make_source

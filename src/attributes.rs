@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 
 /// A file handle: up to 64 bytes that only the server understands (RFC 1813, section 2.3.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Handle {
     length: u8,
     bytes: [u8; Handle::MAX],

@@ -469,27 +469,29 @@ EXTERN int nfs_get_timeout(struct nfs_context *nfs);
 EXTERN uint16_t nfs_umask(struct nfs_context *nfs, uint16_t mask);
 
 /**
- * Sets the size of each file's page cache, in pages of NFS_BLKSIZE bytes. 0 turns it off. No effect so far.
+ * Sets the size of each file's page cache, in pages of NFS_BLKSIZE bytes. 0 turns it off, unless bytes are
+ * read ahead. Pages are dropped by writes and truncations through the same context, and when their time is over.
  */
 EXTERN void nfs_set_pagecache(struct nfs_context *nfs, uint32_t v);
 
 /**
- * Sets how long a cached page may be used, in seconds. No effect so far.
+ * Sets how long a cached page may be used, in seconds: what others write is seen after that.
  */
 EXTERN void nfs_set_pagecache_ttl(struct nfs_context *nfs, uint32_t v);
 
 /**
- * Drops the cached pages of a file. No effect so far.
+ * Drops the cached pages of a file.
  */
 EXTERN void nfs_pagecache_invalidate(struct nfs_context *nfs, struct nfsfh *nfsfh);
 
 /**
- * Gives a file its page cache, of the size that nfs_set_pagecache() has set. No effect so far.
+ * Begins with an empty page cache for a file, of the size that nfs_set_pagecache() has set.
  */
 EXTERN void nfs_pagecache_init(struct nfs_context *nfs, struct nfsfh *nfsfh);
 
 /**
- * Sets how many bytes are read ahead of a sequential reader. 0 turns it off. No effect so far.
+ * Sets how many bytes are read ahead of a sequential reader, into the page cache, which has room for twice as many
+ * if no size is set. 0 turns it off.
  */
 EXTERN void nfs_set_readahead(struct nfs_context *nfs, uint32_t v);
 

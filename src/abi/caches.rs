@@ -1,4 +1,4 @@
-//! What is kept of files and directories on this side. So far the sizes are remembered and nothing is kept.
+//! What is kept of files and directories on this side.
 
 use libc::c_int;
 
@@ -7,33 +7,40 @@ use super::guard::guard_or;
 use super::settings::set;
 use super::types::{nfs_context, nfsfh};
 
-/// Sets the size of each file's page cache, in pages of NFS_BLKSIZE bytes. 0 turns it off. No effect so far.
+/// Sets the size of each file's page cache, in pages of NFS_BLKSIZE bytes. 0 turns it off, unless bytes are
+/// read ahead. Pages are dropped by writes and truncations through the same context, and when their time is over.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_pagecache(nfs: *mut nfs_context, v: u32) {
     set(nfs, |settings| settings.pagecache = v);
 }
 
-/// Sets how long a cached page may be used, in seconds. No effect so far.
+/// Sets how long a cached page may be used, in seconds: what others write is seen after that.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_pagecache_ttl(nfs: *mut nfs_context, v: u32) {
     set(nfs, |settings| settings.pagecache_ttl = v);
 }
 
-/// Drops the cached pages of a file. No effect so far.
+/// Drops the cached pages of a file.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_pagecache_invalidate(nfs: *mut nfs_context, nfsfh: *mut nfsfh) {
-    // There are no pages: reads always go to the server.
-    guard_or(nfs, |_| (), |context| file(context, nfsfh).map(drop));
+    guard_or(
+        nfs,
+        |_| (),
+        |context| {
+            context.client.invalidate(&*file(context, nfsfh)?);
+            Ok(())
+        },
+    );
 }
 
-/// Gives a file its page cache, of the size that nfs_set_pagecache() has set. No effect so far.
+/// Begins with an empty page cache for a file, of the size that nfs_set_pagecache() has set.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_pagecache_init(nfs: *mut nfs_context, nfsfh: *mut nfsfh) {
-    // There are no pages: reads always go to the server.
-    guard_or(nfs, |_| (), |context| file(context, nfsfh).map(drop));
+    nfs_pagecache_invalidate(nfs, nfsfh);
 }
 
-/// Sets how many bytes are read ahead of a sequential reader. 0 turns it off. No effect so far.
+/// Sets how many bytes are read ahead of a sequential reader, into the page cache, which has room for twice as many
+/// if no size is set. 0 turns it off.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_readahead(nfs: *mut nfs_context, v: u32) {
     set(nfs, |settings| settings.readahead = v);

@@ -7,7 +7,7 @@ use nfs3_client::nfs3_types::nfs3::{ACCESS3_EXECUTE, ACCESS3_LOOKUP, ACCESS3_MOD
 
 use super::path::Object;
 use super::{Client, File, LastLink, Session};
-use crate::attributes::{Attributes, FileSystem, FileType, SetAttributes, SetTimes, Time};
+use crate::attributes::{Attributes, FileSystem, FileType, Handle, SetAttributes, SetTimes, Time};
 use crate::error::{Error, Result};
 
 impl Client {
@@ -21,6 +21,17 @@ impl Client {
         operation.await.map_err(|error| error.during("fstat").at(&file.path))
     }
 
+    /// Changes an object; what is cached of a file does not survive a change of its size.
+    pub(super) async fn set(&self, session: &Session, object: &Handle, set: &SetAttributes) -> Result<()> {
+        if set.size.is_none() {
+            return session.nfs.setattr(object, set).await;
+        }
+        self.caches.invalidate(object);
+        let result = session.nfs.setattr(object, set).await;
+        self.caches.invalidate(object);
+        result
+    }
+
     async fn set_path(
         &self,
         operation: &'static str,
@@ -31,13 +42,13 @@ impl Client {
         let change = async {
             let session = self.session()?;
             let object = self.walk(&session, path, last).await?;
-            session.nfs.setattr(&object.handle, set).await
+            self.set(&session, &object.handle, set).await
         };
         change.await.map_err(|error| error.during(operation).at(path))
     }
 
     async fn set_file(&self, operation: &'static str, file: &File, set: &SetAttributes) -> Result<()> {
-        let change = async { self.session()?.nfs.setattr(&file.handle, set).await };
+        let change = async { self.set(&self.session()?, &file.handle, set).await };
         change.await.map_err(|error| error.during(operation).at(&file.path))
     }
 

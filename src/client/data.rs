@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use super::cache::Policy;
 use super::{Client, File, Session, lock};
 use crate::error::{Error, Result};
-use crate::io::{Destination, Source};
+use crate::io::{Block, Destination, Source};
 use crate::v3::{Patience, Reading, Stability, WriteReply, Writing};
 
 /// Pieces of one transfer that are in flight at a time.
@@ -20,7 +22,13 @@ impl Client {
     /// Reads from `offset` until `to` is full or the file ends; returns the bytes read.
     pub async fn pread(self: Arc<Self>, file: Arc<File>, offset: u64, to: Destination) -> Result<usize> {
         let session = self.session();
-        let read = async { self.read_at(&session?, &file, offset, to).await };
+        let policy = Policy::of(&self.settings());
+        let read = async {
+            match policy {
+                Some(policy) => self.read_cached(&session?, &file, policy, offset, to).await,
+                None => self.read_at(&session?, &file, offset, to).await,
+            }
+        };
         read.await.map_err(|error: Error| error.during("read").at(&file.path))
     }
 
@@ -29,6 +37,36 @@ impl Client {
         let offset = *lock(&file.position);
         let count = self.pread(file.clone(), offset, to).await?;
         *lock(&file.position) = offset + count as u64;
+        Ok(count)
+    }
+
+    /// Reads through the page cache, and ahead of a sequential reader.
+    async fn read_cached(
+        &self,
+        session: &Session,
+        file: &File,
+        policy: Policy,
+        offset: u64,
+        mut to: Destination,
+    ) -> Result<usize> {
+        let sequential = file.read_to.load(Ordering::Relaxed) == offset;
+        let cached = file.cache.copy(policy, self.reactor.now(), offset, to.as_mut_slice());
+        let count = match (cached, policy.span(offset, to.len(), sequential)) {
+            (Some(count), _) => count,
+            (None, None) => self.read_at(session, file, offset, to).await?,
+            (None, Some((start, length))) => {
+                let (mut block, destination) = Block::with_destination(length)?;
+                let (generation, now) = (file.cache.generation(), self.reactor.now());
+                let count = self.read_at(session, file, start, destination).await?;
+                let bytes = block.as_slice().and_then(|bytes| bytes.get(..count)).unwrap_or_default();
+                file.cache.store(policy, now, generation, start, bytes, count < length);
+                let wanted = bytes.get((offset - start) as usize..).unwrap_or_default();
+                let count = wanted.len().min(to.len());
+                to.as_mut_slice()[..count].copy_from_slice(&wanted[..count]);
+                count
+            }
+        };
+        file.read_to.store(offset + count as u64, Ordering::Relaxed);
         Ok(count)
     }
 
@@ -75,7 +113,10 @@ impl Client {
     pub async fn pwrite(self: Arc<Self>, file: Arc<File>, offset: u64, from: Source) -> Result<usize> {
         let session = self.session();
         let write = async { self.write_at(&session?, &file, offset, &from).await };
-        write.await.map_err(|error: Error| error.during("write").at(&file.path))
+        self.caches.invalidate(&file.handle);
+        let result = write.await;
+        self.caches.invalidate(&file.handle);
+        result.map_err(|error: Error| error.during("write").at(&file.path))
     }
 
     /// As [`Client::pwrite`] at the file's position, or at its end with O_APPEND; the position moves behind.

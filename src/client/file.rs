@@ -1,9 +1,11 @@
 //! Open files: opening, creating, positions, and when written data is safe.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use libc::c_int;
 
+use super::cache::PageCache;
 use super::path::Object;
 use super::{Client, LastLink, Session, lock};
 use crate::attributes::{FileType, Handle, SetAttributes};
@@ -19,6 +21,9 @@ pub struct File {
     pub(super) path: Vec<u8>,
     pub(super) position: Mutex<u64>,
     pub(super) unstable: Mutex<Unstable>,
+    /// Where the last read ended.
+    pub(super) read_to: AtomicU64,
+    pub(super) cache: Arc<PageCache>,
 }
 
 /// Data the server may still lose.
@@ -61,6 +66,8 @@ impl File {
             path: path.to_vec(),
             position: Mutex::new(0),
             unstable: Mutex::default(),
+            read_to: AtomicU64::new(0),
+            cache: client.caches.of(&handle),
         })
     }
 
@@ -90,7 +97,7 @@ impl Client {
             let handle = if flags & libc::O_CREAT == 0 {
                 let last = if flags & libc::O_NOFOLLOW == 0 { LastLink::Follow } else { LastLink::Keep };
                 let object = self.walk(&session, &path, last).await?;
-                session.open_existing(object, flags).await?
+                self.open_existing(&session, object, flags).await?
             } else if flags & libc::O_EXCL != 0 {
                 let (directory, name) = self.parent(&session, &path).await?;
                 session.create(&directory, name, &new_file(mode), true).await?
@@ -124,7 +131,12 @@ impl Client {
         if path.ends_with(b"/") {
             return Err(Error::new(libc::ENOTDIR, "not a directory"));
         }
-        session.open_existing(object, flags).await
+        self.open_existing(session, object, flags).await
+    }
+
+    /// Drops what is cached of a file.
+    pub fn invalidate(&self, file: &File) {
+        self.caches.invalidate(&file.handle);
     }
 
     /// Closes a file; an error tells that data written before may be lost. The handle is gone either way.
@@ -164,9 +176,9 @@ impl Client {
     }
 }
 
-impl Session {
+impl Client {
     /// Whether an object may be opened as `flags` ask; truncates it when they do.
-    async fn open_existing(&self, object: Object, flags: c_int) -> Result<Handle> {
+    async fn open_existing(&self, session: &Session, object: Object, flags: c_int) -> Result<Handle> {
         let kind = object.attributes.kind;
         if kind == FileType::Link {
             return Err(Error::new(libc::ELOOP, "a symbolic link, and O_NOFOLLOW"));
@@ -182,16 +194,18 @@ impl Session {
             libc::O_WRONLY => libc::W_OK,
             _ => libc::R_OK | libc::W_OK,
         };
-        if self.permissions(&object).await? & needed != needed {
+        if session.permissions(&object).await? & needed != needed {
             return Err(Error::new(libc::EACCES, "permission denied"));
         }
         if flags & libc::O_TRUNC != 0 && writes(flags) {
             let set = SetAttributes { size: Some(0), ..SetAttributes::default() };
-            self.nfs.setattr(&object.handle, &set).await?;
+            self.set(session, &object.handle, &set).await?;
         }
         Ok(object.handle)
     }
+}
 
+impl Session {
     async fn create(
         &self,
         directory: &Handle,

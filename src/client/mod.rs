@@ -1,6 +1,7 @@
 //! The context: operations on paths, files and directories, each written once as an `async fn`.
 
 mod attributes;
+mod cache;
 mod data;
 mod directory;
 mod discovery;
@@ -32,6 +33,7 @@ use crate::error::{Error, Result};
 use crate::io::Reactor;
 use crate::rpc::{Connection, Credential};
 use crate::v3::Nfs;
+use cache::Caches;
 use executor::Executor;
 use mount::Mounted;
 
@@ -44,6 +46,7 @@ pub struct Client {
     mounted: Mutex<Option<Arc<Mounted>>>,
     working_directory: Mutex<Vec<u8>>,
     credential: Mutex<Option<(Identity, Credential)>>,
+    caches: Caches,
 }
 
 /// Who a credential was made for.
@@ -72,6 +75,7 @@ impl Client {
             mounted: Mutex::new(None),
             working_directory: Mutex::new(b"/".to_vec()),
             credential: Mutex::new(None),
+            caches: Caches::default(),
         }))
     }
 

@@ -45,6 +45,22 @@ impl Block {
         Destination { start: self.as_ptr().cast_mut(), len: self.len(), _keep: Some(self.clone()) }
     }
 
+    /// Zeroed memory together with the only window over it.
+    pub fn with_destination(len: usize) -> Result<(Self, Destination)> {
+        let block = Self::zeroed(len)?;
+        // SAFETY: the block is new, and `as_slice` refuses while the window is alive.
+        let destination = unsafe { block.destination() };
+        Ok((block, destination))
+    }
+
+    /// The bytes, once no destination and no clone is left.
+    pub fn as_slice(&mut self) -> Option<&[u8]> {
+        let cells = Arc::get_mut(&mut self.0)?;
+        let (start, len) = (cells.0.as_ptr().cast(), cells.0.len());
+        // SAFETY: `get_mut` shows that nobody else can reach the cells, which are initialised.
+        Some(unsafe { std::slice::from_raw_parts(start, len) })
+    }
+
     /// Where the memory starts.
     pub fn as_ptr(&self) -> *const u8 {
         self.0.0.as_ptr().cast()

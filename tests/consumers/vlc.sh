@@ -161,6 +161,7 @@ fails() { # ERRNO URL [ARGUMENT...]
 remote() { # [ARGUMENT...]
     rm -f questions answers
     mkfifo questions
+    : >answers
     exec 8<>questions
     timeout -k 5 120 "${as[@]}" vlc -I oldrc --rc-fake-tty "${settings[@]}" "$@" <questions >answers 2>log &
     children+=($!)

@@ -17,9 +17,14 @@ struct Mount {
 
 impl Mount {
     fn new() -> Self {
+        Self::with_program("mount")
+    }
+
+    /// Another program of `tests/programs/`.
+    fn with_program(name: &str) -> Self {
         let lab = Lab::new();
-        let source = support::project_root().join("tests/programs/mount.c");
-        let (program, library) = (lab.path().join("mount"), support::library_directory(lab.path()));
+        let source = support::project_root().join(format!("tests/programs/{name}.c"));
+        let (program, library) = (lab.path().join(name), support::library_directory(lab.path()));
         let include = format!("-I{}", support::project_root().join("include").display());
         support::compile_c(&source, &program, &[&include, &format!("-L{}", library.display()), "-lnfs"]);
         Self { lab, program, library }
@@ -68,6 +73,21 @@ fn names_and_addresses_of_both_families() {
             for server in SERVERS; do "$1" $server "$EXPORT" 3000; done"#;
         let output = Mount::new().script(&script.replace("SERVERS", servers));
         assert_eq!(output.lines().filter(|line| line.starts_with("0 ")).count(), 6, "{output}");
+    }
+}
+
+#[test]
+fn nested_exports_are_crossed_when_asked_for() {
+    if support::need(&["ganesha", "gcc"]) {
+        let mount = Mount::with_program("nested");
+        let output = mount.script(
+            r#"
+            echo inside >"$EXPORT_OUTER/inner/file"
+            for cross in 0 1; do "$1" 127.0.0.1 "$EXPORT_OUTER" $cross; done"#,
+        );
+        let crossed = "opendir /inner: 0\n  file 100644 7\nstat: 0\ncreat: 0\nchdir: 0\nstat: 0\n";
+        let kept = "opendir /inner: -18\nstat: -18\ncreat: -18\nchdir: -18\nstat: -2\n";
+        assert_eq!(output, format!("{kept}{crossed}"));
     }
 }
 

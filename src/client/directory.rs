@@ -69,14 +69,15 @@ impl Client {
     pub async fn opendir(self: Arc<Self>, path: Vec<u8>) -> Result<Arc<Directory>> {
         let open = async {
             let session = self.session()?;
-            let object = self.walk(&session, &path, LastLink::Follow).await?;
-            let entries = self.read_directory(&session, &object.handle).await?;
+            let walked = self.walk_to(&session, &path, LastLink::Follow, false).await?;
+            let place = walked.canonical();
+            let entries = self.read_directory(&session, &walked.object()?.handle, &place).await?;
             Ok(Arc::new(Directory { client: self.id(), entries, position: AtomicUsize::new(0) }))
         };
         open.await.map_err(|error: Error| error.during("opendir").at(&path))
     }
 
-    async fn read_directory(&self, session: &Session, directory: &Handle) -> Result<Vec<Entry>> {
+    async fn read_directory(&self, session: &Session, directory: &Handle, path: &[u8]) -> Result<Vec<Entry>> {
         let (dircount, maxcount) = {
             let settings = self.settings();
             let or_default = |count: u32| if count == 0 { REPLY_BYTES } else { count };
@@ -106,30 +107,35 @@ impl Client {
             }
         }
         let mut entries = listing.entries;
-        self.complete(session, directory, &mut entries).await?;
-        Ok(entries)
-    }
-
-    /// Asks for the attributes that did not come with the entries. An object that is gone by then has none.
-    async fn complete(&self, session: &Session, directory: &Handle, entries: &mut [Entry]) -> Result<()> {
         for some in entries.chunks_mut(LOOKUPS) {
             let mut lookups = Vec::new();
             for entry in some {
                 if entry.attributes.is_none() {
-                    lookups.push(Box::pin(session.complete(directory, entry)));
+                    lookups.push(Box::pin(self.complete(session, directory, path, entry)));
                 }
             }
             all(lookups).await?;
         }
-        Ok(())
+        Ok(entries)
     }
-}
 
-impl Session {
-    async fn complete(&self, directory: &Handle, entry: &mut Entry) -> Result<()> {
-        match self.nfs.lookup(directory, entry.name.to_bytes()).await {
+    /// Asks for the attributes that did not come with an entry. An object that is gone by then has none.
+    async fn complete(
+        &self,
+        session: &Session,
+        directory: &Handle,
+        path: &[u8],
+        entry: &mut Entry,
+    ) -> Result<()> {
+        let name = entry.name.to_bytes();
+        match session.nfs.lookup(directory, name).await {
             Ok((_, Some(attributes))) => entry.attributes = Some(attributes),
-            Ok((handle, None)) => entry.attributes = self.nfs.getattr(&handle).await.ok(),
+            Ok((handle, None)) => entry.attributes = session.nfs.getattr(&handle).await.ok(),
+            Err(error) if self.crosses(&error) => {
+                if let Ok(root) = self.nested_export(session, &[path, b"/", name].concat()).await {
+                    entry.attributes = session.nfs.getattr(&root).await.ok();
+                }
+            }
             Err(error) if GONE.contains(&error.errno()) => {}
             Err(error) => return Err(error),
         }
@@ -138,7 +144,7 @@ impl Session {
 }
 
 /// Errnos of an object that cannot be looked at, which is no reason not to list it.
-const GONE: [libc::c_int; 3] = [libc::ENOENT, libc::ESTALE, libc::EACCES];
+const GONE: [libc::c_int; 4] = [libc::ENOENT, libc::ESTALE, libc::EACCES, libc::EXDEV];
 
 /// A listing as far as it has come.
 #[derive(Default)]

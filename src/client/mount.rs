@@ -1,11 +1,12 @@
 //! Mounting in five round trips: portmapper, ports, MOUNT and NFS side by side, MNT, FSINFO with GETATTR.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::join::join;
-use super::{Client, lock};
+use super::{Client, Session, lock};
 use crate::attributes::{FileType, Handle, Limits};
 use crate::error::{Error, Result};
 use crate::io::{Connecting, PortKind, resolve};
@@ -30,6 +31,8 @@ pub struct Mounted {
     /// The directory as it was asked for.
     pub export: Vec<u8>,
     mount_service: SocketAddr,
+    /// Exports below this one, by their path from its root on, as they were come upon.
+    nested: Mutex<HashMap<Vec<u8>, Handle>>,
 }
 
 /// Where the two services of a server are.
@@ -92,7 +95,8 @@ impl Client {
         }
         let limits = limits.map(sensible)?;
         let (transport, mount_service) = (nfs.transport, services.mount);
-        Ok(Mounted { transport, root, limits, export: export.to_vec(), mount_service })
+        let nested = Mutex::default();
+        Ok(Mounted { transport, root, limits, export: export.to_vec(), mount_service, nested })
     }
 
     fn connect(&self, addresses: impl IntoIterator<Item = SocketAddr>, ports: PortKind) -> Connecting {
@@ -145,6 +149,22 @@ impl Client {
         Ok(Mount { transport, credential: self.credential()?, deadline })
     }
 
+    /// The root of another export that begins at `path` of this one. Asks the server's mount service the first time.
+    pub(super) async fn nested_export(&self, session: &Session, path: &[u8]) -> Result<Handle> {
+        let mounted = &session.mounted;
+        if let Some(handle) = lock(&mounted.nested).get(path) {
+            return Ok(*handle);
+        }
+        let deadline = self.mount_deadline();
+        let mount = async {
+            self.mount_client(mounted.mount_service, deadline).await?.mnt(&mounted.below(path)).await
+        };
+        let handle =
+            self.reactor.until(deadline, mount).await.map_err(|error| error.during("mount").at(path))?;
+        lock(&mounted.nested).insert(path.to_vec(), handle);
+        Ok(handle)
+    }
+
     /// Ends the mount. Whether the server hears of it does not matter: its list of mounts is advice only
     /// (RFC 1813, section 5.2.2).
     pub async fn umount(self: Arc<Self>) -> Result<()> {
@@ -174,6 +194,13 @@ pub async fn exports(client: Arc<Client>, server: Vec<u8>) -> Result<Vec<Export>
         client.mount_client(services.mount, deadline).await?.exports().await
     };
     client.reactor.until(deadline, ask).await.map_err(|error| error.during("list the exports of").at(&server))
+}
+
+impl Mounted {
+    /// The server's name for a path of the export.
+    fn below(&self, path: &[u8]) -> Vec<u8> {
+        [self.export.strip_suffix(b"/").unwrap_or(&self.export), path].concat()
+    }
 }
 
 /// Limits as they can be used: a server may say 0, or more than any machine has.

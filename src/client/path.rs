@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use super::{Client, Session};
 use crate::attributes::{Attributes, FileType, Handle};
 use crate::error::{Error, Result};
+use crate::v3::Nfs;
 
 /// What happens to a symbolic link at the end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,14 +53,14 @@ impl Walked {
         self.found.is_none().then_some((directory, name))
     }
 
-    /// The path without links.
-    fn canonical(&self) -> Vec<u8> {
-        let mut path: Vec<u8> = self.steps.iter().flat_map(|(name, _)| [b"/", &name[..]].concat()).collect();
-        if path.is_empty() {
-            path.push(b'/');
-        }
-        path
+    /// The path without links: empty for the root, otherwise beginning with a slash.
+    pub fn canonical(&self) -> Vec<u8> {
+        canonical(&self.steps)
     }
+}
+
+fn canonical(steps: &[(Vec<u8>, Handle)]) -> Vec<u8> {
+    steps.iter().flat_map(|(name, _)| [b"/", &name[..]].concat()).collect()
 }
 
 /// The components of `path` as seen from `directory`; EPERM when it climbs above the root.
@@ -119,6 +120,10 @@ impl Client {
             let directory = steps.last().map_or(root, |(_, handle)| *handle);
             let (handle, attributes) = match session.nfs.lookup(&directory, &name).await {
                 Ok(object) => object,
+                Err(error) if self.crosses(&error) => {
+                    let path = [&canonical(&steps)[..], b"/", &name[..]].concat();
+                    (self.nested_export(session, &path).await?, None)
+                }
                 Err(error) if may_be_missing && todo.is_empty() && error.errno() == libc::ENOENT => {
                     steps.push((name, root));
                     return Ok(Walked { steps, found: None, root });
@@ -152,6 +157,11 @@ impl Client {
         Ok(Walked { steps, found, root })
     }
 
+    /// Whether a LOOKUP that failed is to be answered by the root of another export.
+    pub(super) fn crosses(&self, error: &Error) -> bool {
+        Nfs::is_other_export(error) && self.settings().auto_traverse_mounts
+    }
+
     /// The directory that holds the last component of `path`, and that component.
     pub(super) async fn parent<'a>(&self, session: &Session, path: &'a [u8]) -> Result<(Handle, &'a [u8])> {
         let (directory, name) = split(path);
@@ -166,7 +176,10 @@ impl Client {
         let change = async {
             let session = self.session()?;
             let walked = self.walk_to(&session, &path, LastLink::Follow, false).await?;
-            let canonical = walked.canonical();
+            let canonical = match walked.canonical() {
+                root if root.is_empty() => b"/".to_vec(),
+                path => path,
+            };
             if walked.object()?.attributes.kind != FileType::Directory {
                 return Err(Error::new(libc::ENOTDIR, "not a directory"));
             }

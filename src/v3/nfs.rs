@@ -204,9 +204,17 @@ impl Nfs {
         Ok(DirPage { entries: entries.collect(), verifier: reply.cookieverf.0, eof: reply.reply.eof })
     }
 
-    /// Whether READDIRPLUS failed because the server does not have it.
+    /// Whether READDIRPLUS failed because the server does not have it, or not for this directory: another export
+    /// below it is enough for some.
     pub fn lacks_readdirplus(error: &Error) -> bool {
-        is(error, nfsstat3::NFS3ERR_NOTSUPP) || error.errno() == libc::EOPNOTSUPP
+        is(error, nfsstat3::NFS3ERR_NOTSUPP)
+            || error.errno() == libc::EOPNOTSUPP
+            || Self::is_other_export(error)
+    }
+
+    /// Whether LOOKUP failed because another export begins here.
+    pub fn is_other_export(error: &Error) -> bool {
+        is(error, nfsstat3::NFS3ERR_XDEV)
     }
 
     /// Whether a listing has to begin anew because the directory has changed.

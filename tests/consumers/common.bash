@@ -3,6 +3,7 @@
 # tests/consumers/run gives them
 #   EXPORT, EXPORT_RO   directories that the NFS server at 127.0.0.1 exports; see tests/lab/ganesha
 #   LIBRARY_DIR         the directory with libnfs.so.13 and libnfs.so.14, already in LD_LIBRARY_PATH or LD_PRELOAD
+#   REFERENCE           not empty when that is Debian's own
 #   TOOLS_DIR           a directory that outlives the run: what a program NAME.before has made ready
 # and $work is a private directory, $url the export's URL.
 

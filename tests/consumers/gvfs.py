@@ -251,6 +251,13 @@ def save():
     )
 
 
+def save_through_link():
+    """The file changes, the link stays."""
+    at("work/link to saved").make_symbolic_link("saved", None)
+    gio("save", uri("work/link to saved"), input=b"through the link")
+    assert os.path.islink(disk("work/link to saved")) and content(disk("work/saved")) == b"through the link"
+
+
 def streams():
     """Reading and writing at places, cutting, past 4 GiB."""
     write(disk("work/stream"), noise(3_000_000))

@@ -131,8 +131,8 @@ impl Client {
         match session.nfs.lookup(directory, name).await {
             Ok((_, Some(attributes))) => entry.attributes = Some(attributes),
             Ok((handle, None)) => entry.attributes = session.nfs.getattr(&handle).await.ok(),
-            Err(error) if self.crosses(&error) => {
-                if let Ok(root) = self.nested_export(session, &[path, b"/", name].concat()).await {
+            Err(error) if Nfs::is_other_export(&error) => {
+                if let Some(root) = self.nested_export(session, &[path, b"/", name].concat()).await {
                     entry.attributes = session.nfs.getattr(&root).await.ok();
                 }
             }

@@ -27,12 +27,15 @@ const TRANSFER: std::ops::RangeInclusive<u32> = 512..=1 << 20;
 pub struct Mounted {
     pub transport: Transport,
     pub root: Handle,
+    /// The file system of the root.
+    pub fsid: u64,
     pub limits: Limits,
     /// The directory as it was asked for.
     pub export: Vec<u8>,
     mount_service: SocketAddr,
-    /// Exports below this one, by their path from its root on, as they were come upon.
-    nested: Mutex<HashMap<Vec<u8>, Handle>>,
+    /// Places below where another file system begins, by their path from the root on, as they were come upon; with
+    /// the root of that export, or None where it is not exported by itself.
+    nested: Mutex<HashMap<Vec<u8>, Option<Handle>>>,
 }
 
 /// Where the two services of a server are.
@@ -90,13 +93,14 @@ impl Client {
         let timeout = Some(deadline.saturating_duration_since(self.reactor.now()));
         let nfs = Nfs { transport, credential, timeout, reactor: self.reactor.clone() };
         let (limits, attributes) = join(nfs.fsinfo(&root), nfs.getattr(&root)).await;
-        if attributes?.kind != FileType::Directory {
+        let attributes = attributes?;
+        if attributes.kind != FileType::Directory {
             return Err(Error::new(libc::ENOTDIR, "what the server exports is not a directory"));
         }
         let limits = limits.map(sensible)?;
         let (transport, mount_service) = (nfs.transport, services.mount);
-        let nested = Mutex::default();
-        Ok(Mounted { transport, root, limits, export: export.to_vec(), mount_service, nested })
+        let (fsid, export, nested) = (attributes.fsid, export.to_vec(), Mutex::default());
+        Ok(Mounted { transport, root, fsid, limits, export, mount_service, nested })
     }
 
     fn connect(&self, addresses: impl IntoIterator<Item = SocketAddr>, ports: PortKind) -> Connecting {
@@ -149,20 +153,23 @@ impl Client {
         Ok(Mount { transport, credential: self.credential()?, deadline })
     }
 
-    /// The root of another export that begins at `path` of this one. Asks the server's mount service the first time.
-    pub(super) async fn nested_export(&self, session: &Session, path: &[u8]) -> Result<Handle> {
+    /// The root of another export that begins at `path` of this one, if there is one and exports are to be crossed.
+    /// Asks the server's mount service the first time.
+    pub(super) async fn nested_export(&self, session: &Session, path: &[u8]) -> Option<Handle> {
+        if !self.settings().auto_traverse_mounts {
+            return None;
+        }
         let mounted = &session.mounted;
-        if let Some(handle) = lock(&mounted.nested).get(path) {
-            return Ok(*handle);
+        if let Some(known) = lock(&mounted.nested).get(path) {
+            return *known;
         }
         let deadline = self.mount_deadline();
         let mount = async {
             self.mount_client(mounted.mount_service, deadline).await?.mnt(&mounted.below(path)).await
         };
-        let handle =
-            self.reactor.until(deadline, mount).await.map_err(|error| error.during("mount").at(path))?;
-        lock(&mounted.nested).insert(path.to_vec(), handle);
-        Ok(handle)
+        let root = self.reactor.until(deadline, mount).await.ok();
+        lock(&mounted.nested).insert(path.to_vec(), root);
+        root
     }
 
     /// Ends the mount. Whether the server hears of it does not matter: its list of mounts is advice only

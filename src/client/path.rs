@@ -27,10 +27,18 @@ pub struct Object {
     pub attributes: Attributes,
 }
 
+/// One component of a walk.
+struct Step {
+    name: Vec<u8>,
+    handle: Handle,
+    /// The file system it is on.
+    fsid: u64,
+}
+
 /// The end of a walk.
 pub struct Walked {
-    /// The names and handles passed, the object's own last.
-    steps: Vec<(Vec<u8>, Handle)>,
+    /// The objects passed, the last one included.
+    steps: Vec<Step>,
     /// Attributes of the last step; None when it is missing and that was allowed.
     found: Option<Attributes>,
     root: Handle,
@@ -39,7 +47,7 @@ pub struct Walked {
 impl Walked {
     /// The object, or ENOENT.
     pub fn object(self) -> Result<Object> {
-        let handle = self.steps.last().map_or(self.root, |(_, handle)| *handle);
+        let handle = self.steps.last().map_or(self.root, |step| step.handle);
         match self.found {
             Some(attributes) => Ok(Object { handle, attributes }),
             None => Err(Error::new(libc::ENOENT, "no such object")),
@@ -48,9 +56,9 @@ impl Walked {
 
     /// Where an object that is missing would be: its directory and its name.
     pub fn missing(&self) -> Option<(Handle, &[u8])> {
-        let (name, _) = self.steps.last()?;
-        let directory = self.steps.iter().rev().nth(1).map_or(self.root, |(_, handle)| *handle);
-        self.found.is_none().then_some((directory, name))
+        let last = self.steps.last()?;
+        let directory = self.steps.iter().rev().nth(1).map_or(self.root, |step| step.handle);
+        self.found.is_none().then_some((directory, &last.name))
     }
 
     /// The path without links: empty for the root, otherwise beginning with a slash.
@@ -59,8 +67,8 @@ impl Walked {
     }
 }
 
-fn canonical(steps: &[(Vec<u8>, Handle)]) -> Vec<u8> {
-    steps.iter().flat_map(|(name, _)| [b"/", &name[..]].concat()).collect()
+fn canonical(steps: &[Step]) -> Vec<u8> {
+    steps.iter().flat_map(|step| [b"/", &step.name[..]].concat()).collect()
 }
 
 /// The components of `path` as seen from `directory`; EPERM when it climbs above the root.
@@ -106,7 +114,7 @@ impl Client {
     ) -> Result<Walked> {
         let root = session.mounted.root;
         let mut todo = normalize(&self.working_directory(), path)?;
-        let mut steps: Vec<(Vec<u8>, Handle)> = Vec::with_capacity(todo.len());
+        let mut steps: Vec<Step> = Vec::with_capacity(todo.len());
         let mut found = None;
         let mut links = 0;
         while let Some(name) = todo.pop_front() {
@@ -117,22 +125,13 @@ impl Client {
                 found = None;
                 continue;
             }
-            let directory = steps.last().map_or(root, |(_, handle)| *handle);
-            let (handle, attributes) = match session.nfs.lookup(&directory, &name).await {
+            let Object { handle, attributes } = match self.step(session, &steps, &name).await {
                 Ok(object) => object,
-                Err(error) if self.crosses(&error) => {
-                    let path = [&canonical(&steps)[..], b"/", &name[..]].concat();
-                    (self.nested_export(session, &path).await?, None)
-                }
                 Err(error) if may_be_missing && todo.is_empty() && error.errno() == libc::ENOENT => {
-                    steps.push((name, root));
+                    steps.push(Step { name, handle: root, fsid: 0 });
                     return Ok(Walked { steps, found: None, root });
                 }
                 Err(error) => return Err(error.during("lookup")),
-            };
-            let attributes = match attributes {
-                Some(attributes) => attributes,
-                None => session.nfs.getattr(&handle).await?,
             };
             if attributes.kind == FileType::Link && (last == LastLink::Follow || !todo.is_empty()) {
                 links += 1;
@@ -146,20 +145,44 @@ impl Client {
                 prepend(&mut todo, inside(&target, &session.mounted.export))?;
                 found = None;
             } else {
-                steps.push((name, handle));
+                steps.push(Step { name, handle, fsid: attributes.fsid });
                 found = Some(attributes);
             }
         }
         if found.is_none() {
-            let last = steps.last().map_or(root, |(_, handle)| *handle);
+            let last = steps.last().map_or(root, |step| step.handle);
             found = Some(session.nfs.getattr(&last).await?);
         }
         Ok(Walked { steps, found, root })
     }
 
-    /// Whether a LOOKUP that failed is to be answered by the root of another export.
-    pub(super) fn crosses(&self, error: &Error) -> bool {
-        Nfs::is_other_export(error) && self.settings().auto_traverse_mounts
+    /// Looks `name` up in the last of `steps`. Where another export begins, its root is what is found: a server may
+    /// say so (NFS3ERR_XDEV), or show an object of another file system, whose handle need not be good for anything.
+    async fn step(&self, session: &Session, steps: &[Step], name: &[u8]) -> Result<Object> {
+        let (directory, fsid) = steps
+            .last()
+            .map_or((session.mounted.root, session.mounted.fsid), |step| (step.handle, step.fsid));
+        let nested = async || {
+            let root = self.nested_export(session, &[&canonical(steps)[..], b"/", name].concat()).await?;
+            let attributes = session.nfs.getattr(&root).await.ok()?;
+            Some(Object { handle: root, attributes })
+        };
+        let (handle, attributes) = match session.nfs.lookup(&directory, name).await {
+            Ok(found) => found,
+            Err(error) if Nfs::is_other_export(&error) => return nested().await.ok_or(error),
+            Err(error) => return Err(error),
+        };
+        let attributes = match attributes {
+            Some(attributes) => attributes,
+            None => session.nfs.getattr(&handle).await?,
+        };
+        if attributes.kind == FileType::Directory
+            && attributes.fsid != fsid
+            && let Some(object) = nested().await
+        {
+            return Ok(object);
+        }
+        Ok(Object { handle, attributes })
     }
 
     /// The directory that holds the last component of `path`, and that component.

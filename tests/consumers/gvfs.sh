@@ -2,7 +2,6 @@
 # GVfs, the way GNOME's programs see an NFS server: gvfsd-nfs mounts synchronously and does the rest asynchronously,
 # and gives the mount up when nfs_service() fails or the descriptor goes away.
 # needs: libnfs13 procps gvfs gvfs-backends gvfs-daemons libglib2.0-bin dbus-daemon python3 python3-gi gir1.2-glib-2.0
-# shellcheck source-path=SCRIPTDIR source=common.bash
 . "${0%/*}/common.bash"
 
 # No FUSE, no monitors of disks and cameras, none of which concern us.

@@ -3,7 +3,6 @@
 # of its own, and closes files right before it destroys their context.
 # needs: libnfs13 libnfs-utils mpd flac vorbis-tools python3
 # through: LD_PRELOAD
-# shellcheck source-path=SCRIPTDIR source=common.bash
 . "${0%/*}/common.bash"
 
 client() { # CHECK

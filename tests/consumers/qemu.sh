@@ -3,7 +3,6 @@
 # POLLIN and POLLOUT serviced apart.
 # needs: libnfs13 python3
 # seconds: 300
-# shellcheck source-path=SCRIPTDIR source=common.bash
 . "${0%/*}/common.bash"
 
 if [[ -x $TOOLS_DIR/qemu/usr/bin/qemu-img ]]; then

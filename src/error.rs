@@ -18,12 +18,14 @@ pub struct Error {
     path: Option<Box<[u8]>>,
     /// The status in the server's reply, where that was the cause.
     status: Option<u32>,
+    /// The server may have done what it now refuses: the call was sent twice.
+    repeated: bool,
 }
 
 impl Error {
     /// An error with a positive `errno` and a cause in words.
     pub fn new(errno: c_int, cause: impl Into<Cow<'static, str>>) -> Self {
-        Self { errno, cause: cause.into(), operation: None, path: None, status: None }
+        Self { errno, cause: cause.into(), operation: None, path: None, status: None, repeated: false }
     }
 
     /// A reply that breaks the protocol: nothing in it can be trusted.
@@ -40,6 +42,17 @@ impl Error {
     /// The NFS status that was the cause.
     pub fn status(&self) -> Option<u32> {
         self.status
+    }
+
+    /// Notes that the call was sent more than once.
+    pub fn with_repeated(mut self, repeated: bool) -> Self {
+        self.repeated = repeated;
+        self
+    }
+
+    /// Whether the call was sent more than once and this errno may come from its own first sending.
+    pub fn may_be_done(&self, errno: c_int) -> bool {
+        self.repeated && self.errno == errno
     }
 
     /// The positive errno.

@@ -35,6 +35,8 @@ pub struct Executor {
 #[derive(Default)]
 struct Tasks {
     live: BTreeMap<u64, Arc<Task>>,
+    /// How many of them nobody waits for.
+    background: usize,
     next: u64,
     closed: bool,
 }
@@ -47,6 +49,7 @@ struct Crank {
 
 struct Task {
     id: u64,
+    background: bool,
     job: Mutex<Option<Pin<Box<dyn Job>>>>,
     queued: AtomicBool,
     executor: Weak<Executor>,
@@ -231,7 +234,26 @@ impl Executor {
     ) -> Result<()> {
         // Boxed to be Unpin: a callback is moved out when its time comes.
         let done: Box<dyn FnOnce(Result<T>) + Send> = Box::new(done);
-        let job: Pin<Box<dyn Job>> = Box::pin(Operation { future: Box::pin(operation), done: Some(done) });
+        self.start(Box::pin(Operation { future: Box::pin(operation), done: Some(done) }), false)?;
+        if self.servicing.load(Ordering::SeqCst) == 0 {
+            self.reactor.submitted();
+            if self.has_work() && self.reactor.has_descriptor() {
+                self.reactor.ring();
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts something that nobody waits for: it ends by itself or with the context.
+    pub fn spawn_background(
+        &self,
+        operation: impl Future<Output = Result<()>> + Send + 'static,
+    ) -> Result<()> {
+        let done: Box<dyn FnOnce(Result<()>) + Send> = Box::new(drop);
+        self.start(Box::pin(Operation { future: Box::pin(operation), done: Some(done) }), true)
+    }
+
+    fn start(&self, job: Pin<Box<dyn Job>>, background: bool) -> Result<()> {
         let task = {
             let mut tasks = lock(&self.tasks);
             if tasks.closed {
@@ -240,17 +262,12 @@ impl Executor {
             tasks.next += 1;
             let (id, executor) = (tasks.next, self.myself.clone());
             let job = Mutex::new(Some(job));
-            let task = Arc::new(Task { id, job, queued: AtomicBool::new(true), executor });
+            let task = Arc::new(Task { id, background, job, queued: AtomicBool::new(true), executor });
             tasks.live.insert(id, task.clone());
+            tasks.background += usize::from(background);
             task
         };
         self.poll_task(&task);
-        if self.servicing.load(Ordering::SeqCst) == 0 {
-            self.reactor.submitted();
-            if self.has_work() && self.reactor.has_descriptor() {
-                self.reactor.ring();
-            }
-        }
         Ok(())
     }
 
@@ -272,7 +289,11 @@ impl Executor {
         drop(finished);
         // Both at once: nobody may count an operation as neither pending nor completed.
         let mut tasks = lock(&self.tasks);
-        lock(&self.completions).push_back(completion);
+        if task.background {
+            tasks.background -= usize::from(tasks.live.contains_key(&task.id));
+        } else {
+            lock(&self.completions).push_back(completion);
+        }
         tasks.live.remove(&task.id);
     }
 
@@ -293,14 +314,14 @@ impl Executor {
     /// Operations whose callback has not begun.
     pub fn length(&self) -> usize {
         let tasks = lock(&self.tasks);
-        tasks.live.len() + lock(&self.completions).len()
+        tasks.live.len() - tasks.background + lock(&self.completions).len()
     }
 
     /// Gives up all operations: their callbacks run with EINTR before this returns. No new ones start.
     pub fn shut_down(&self) {
         let live = {
             let mut tasks = lock(&self.tasks);
-            tasks.closed = true;
+            (tasks.closed, tasks.background) = (true, 0);
             std::mem::take(&mut tasks.live)
         };
         for task in live.into_values() {

@@ -213,9 +213,15 @@ impl Session {
         set: &SetAttributes,
         exclusive: bool,
     ) -> Result<Handle> {
-        match self.nfs.create(directory, name, set, exclusive).await? {
-            (Some(handle), _) => Ok(handle),
-            (None, _) => Ok(self.nfs.lookup(directory, name).await?.0),
+        match self.nfs.create(directory, name, set, exclusive).await {
+            Ok((Some(handle), _)) => Ok(handle),
+            Ok((None, _)) => Ok(self.nfs.lookup(directory, name).await?.0),
+            Err(error) if error.may_be_done(libc::EEXIST) => {
+                let there = self.is_there(directory, name, FileType::Regular).await;
+                // A file with something in it is somebody else's.
+                there.filter(|file| file.attributes.size == 0).map(|file| file.handle).ok_or(error)
+            }
+            Err(error) => Err(error),
         }
     }
 }

@@ -11,6 +11,7 @@ mod join;
 mod mount;
 mod namespace;
 mod path;
+mod reconnect;
 mod settings;
 #[cfg(test)]
 mod tests;

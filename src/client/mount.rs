@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::join::join;
+use super::reconnect::keep_up;
 use super::{Client, Session, lock};
 use crate::attributes::{FileType, Handle, Limits};
 use crate::error::{Error, Result};
@@ -33,6 +34,7 @@ pub struct Mounted {
     /// The directory as it was asked for.
     pub export: Vec<u8>,
     mount_service: SocketAddr,
+    nfs_service: SocketAddr,
     /// Places below where another file system begins, by their path from the root on, as they were come upon; with
     /// the root of that export, or None where it is not exported by itself.
     nested: Mutex<HashMap<Vec<u8>, Option<Handle>>>,
@@ -50,14 +52,15 @@ impl Client {
         let deadline = self.mount_deadline();
         let mounted = self.reactor.until(deadline, self.establish(&server, &export, deadline)).await;
         let mounted = mounted.map_err(|error| {
-            let mut place = server;
+            let mut place = server.clone();
             place.push(b':');
             place.extend_from_slice(&export);
             error.during("mount").at(&place)
         })?;
         *lock(&self.working_directory) = b"/".to_vec();
+        let (line, address) = (mounted.transport.supervise(), mounted.nfs_service);
         *lock(&self.mounted) = Some(Arc::new(mounted));
-        Ok(())
+        self.executor.spawn_background(keep_up(Arc::downgrade(&self), line, server, address))
     }
 
     fn mount_deadline(&self) -> Instant {
@@ -98,9 +101,9 @@ impl Client {
             return Err(Error::new(libc::ENOTDIR, "what the server exports is not a directory"));
         }
         let limits = limits.map(sensible)?;
-        let (transport, mount_service) = (nfs.transport, services.mount);
+        let (transport, mount_service, nfs_service) = (nfs.transport, services.mount, services.nfs);
         let (fsid, export, nested) = (attributes.fsid, export.to_vec(), Mutex::default());
-        Ok(Mounted { transport, root, fsid, limits, export, mount_service, nested })
+        Ok(Mounted { transport, root, fsid, limits, export, mount_service, nfs_service, nested })
     }
 
     fn connect(&self, addresses: impl IntoIterator<Item = SocketAddr>, ports: PortKind) -> Connecting {
@@ -144,6 +147,17 @@ impl Client {
         let mount_port = mount_port.map_err(|error| error.during("find the port of MOUNT"))?;
         let nfs_port = nfs_port.map_err(|error| error.during("find the port of NFS"))?;
         Ok(Services { mount: at(server, mount_port), nfs: at(server, nfs_port) })
+    }
+
+    /// The address of NFS alone.
+    pub(super) async fn find_nfs(
+        &self,
+        addresses: Vec<SocketAddr>,
+        port: Option<u16>,
+        deadline: Instant,
+    ) -> Result<SocketAddr> {
+        // The port of MOUNT is not needed: any number saves the question.
+        Ok(self.find_services(addresses, (Some(0), port), deadline).await?.nfs)
     }
 
     async fn mount_client(&self, service: SocketAddr, deadline: Instant) -> Result<Mount> {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Client, LastLink};
-use crate::attributes::{FileType, SetAttributes};
+use super::path::Object;
+use super::{Client, LastLink, Session};
+use crate::attributes::{FileType, Handle, SetAttributes};
 use crate::error::{Error, Result};
 
 fn with_mode(mode: u32) -> SetAttributes {
@@ -16,12 +17,38 @@ fn without_slashes(path: &[u8]) -> &[u8] {
     &path[..end]
 }
 
+/// A name that is gone when it is removed a second time was removed the first time.
+fn removed(result: Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.may_be_done(libc::ENOENT) => Ok(()),
+        result => result,
+    }
+}
+
+impl Session {
+    /// What stands under a name, if it is of this kind: after a call that was sent twice and refused because the
+    /// name is taken, most likely by its own first sending.
+    pub(super) async fn is_there(&self, directory: &Handle, name: &[u8], kind: FileType) -> Option<Object> {
+        let (handle, attributes) = self.nfs.lookup(directory, name).await.ok()?;
+        let attributes = match attributes {
+            Some(attributes) => attributes,
+            None => self.nfs.getattr(&handle).await.ok()?,
+        };
+        (attributes.kind == kind).then_some(Object { handle, attributes })
+    }
+}
+
 impl Client {
     pub async fn mkdir(self: Arc<Self>, path: Vec<u8>, mode: u32) -> Result<()> {
         let make = async {
             let session = self.session()?;
             let (directory, name) = self.parent(&session, without_slashes(&path)).await?;
-            session.nfs.mkdir(&directory, name, &with_mode(mode)).await.map(drop)
+            match session.nfs.mkdir(&directory, name, &with_mode(mode)).await {
+                Err(error) if error.may_be_done(libc::EEXIST) => {
+                    session.is_there(&directory, name, FileType::Directory).await.ok_or(error).map(drop)
+                }
+                result => result.map(drop),
+            }
         };
         make.await.map_err(|error: Error| error.during("mkdir").at(&path))
     }
@@ -30,7 +57,7 @@ impl Client {
         let remove = async {
             let session = self.session()?;
             let (directory, name) = self.parent(&session, without_slashes(&path)).await?;
-            session.nfs.rmdir(&directory, name).await
+            removed(session.nfs.rmdir(&directory, name).await)
         };
         remove.await.map_err(|error: Error| error.during("rmdir").at(&path))
     }
@@ -48,7 +75,12 @@ impl Client {
             let session = self.session()?;
             let (directory, name) = self.parent(&session, &path).await?;
             let numbers = (libc::major(device), libc::minor(device));
-            session.nfs.mknod(&directory, name, kind, numbers, &with_mode(mode & 0o777)).await.map(drop)
+            match session.nfs.mknod(&directory, name, kind, numbers, &with_mode(mode & 0o777)).await {
+                Err(error) if error.may_be_done(libc::EEXIST) => {
+                    session.is_there(&directory, name, kind).await.ok_or(error).map(drop)
+                }
+                result => result.map(drop),
+            }
         };
         make.await.map_err(|error: Error| error.during("mknod").at(&path))
     }
@@ -57,7 +89,7 @@ impl Client {
         let remove = async {
             let session = self.session()?;
             let (directory, name) = self.parent(&session, &path).await?;
-            session.nfs.remove(&directory, name).await
+            removed(session.nfs.remove(&directory, name).await)
         };
         remove.await.map_err(|error: Error| error.during("unlink").at(&path))
     }
@@ -67,7 +99,17 @@ impl Client {
         let make = async {
             let session = self.session()?;
             let (directory, name) = self.parent(&session, &link).await?;
-            session.nfs.symlink(&directory, name, &target, &with_mode(0o777)).await.map(drop)
+            match session.nfs.symlink(&directory, name, &target, &with_mode(0o777)).await {
+                Err(error) if error.may_be_done(libc::EEXIST) => {
+                    let link = session.is_there(&directory, name, FileType::Link).await;
+                    let same = match link {
+                        Some(link) => session.nfs.readlink(&link.handle).await? == target,
+                        None => false,
+                    };
+                    same.then_some(()).ok_or(error)
+                }
+                result => result.map(drop),
+            }
         };
         make.await.map_err(|error: Error| error.during("symlink").at(&link))
     }
@@ -86,7 +128,12 @@ impl Client {
             let session = self.session()?;
             let (from_directory, from_name) = self.parent(&session, &from).await?;
             let (to_directory, to_name) = self.parent(&session, &to).await?;
-            session.nfs.rename((&from_directory, from_name), (&to_directory, to_name)).await
+            match session.nfs.rename((&from_directory, from_name), (&to_directory, to_name)).await {
+                Err(error) if error.may_be_done(libc::ENOENT) => {
+                    session.nfs.lookup(&to_directory, to_name).await.map(drop).map_err(|_| error)
+                }
+                result => result,
+            }
         };
         rename.await.map_err(|error: Error| error.during("rename").at(&from))
     }
@@ -97,7 +144,14 @@ impl Client {
             let session = self.session()?;
             let file = self.walk(&session, &existing, LastLink::Follow).await?;
             let (directory, name) = self.parent(&session, &new).await?;
-            session.nfs.link(&file.handle, &directory, name).await
+            match session.nfs.link(&file.handle, &directory, name).await {
+                Err(error) if error.may_be_done(libc::EEXIST) => {
+                    let there = session.is_there(&directory, name, file.attributes.kind).await;
+                    let same = there.is_some_and(|there| there.attributes.fileid == file.attributes.fileid);
+                    same.then_some(()).ok_or(error)
+                }
+                result => result,
+            }
         };
         link.await.map_err(|error: Error| error.during("link").at(&existing))
     }

@@ -36,7 +36,11 @@ pub trait Wire: Send + 'static {
     fn deadline(&self) -> Option<Instant>;
     /// Ends the calls that are overdue at `now`.
     fn expire(&mut self, now: Instant);
-    /// The connection is gone: everything pending ends with `error`.
+    /// The connection is gone. True when what is pending waits for another one.
+    fn lost(&mut self, error: &Error) -> bool;
+    /// There is another connection: what is pending is sent again.
+    fn resumed(&mut self);
+    /// There will be no connection any more: everything pending ends with `error`.
     fn fail(&mut self, error: &Error);
 }
 
@@ -133,6 +137,19 @@ impl<W: Wire> Reactor<W> {
         }
         state.links.push(Link { id, wire, stream: Some(stream), registered });
         id
+    }
+
+    /// Gives a link that has lost its connection another one; false when the link is detached.
+    pub fn resume(&self, id: LinkId, stream: Stream) -> Result<bool> {
+        let mut state = self.state();
+        let state = &mut *state;
+        let Some(link) = state.links.iter_mut().find(|link| link.id == id) else { return Ok(false) };
+        if let Some(epoll) = &state.epoll {
+            epoll.add(stream.as_raw_fd(), POLL_IN)?;
+        }
+        (link.stream, link.registered) = (Some(stream), POLL_IN);
+        link.wire.resumed();
+        Ok(true)
     }
 
     /// Closes a connection; calls still pending on it end with `error`.
@@ -402,7 +419,9 @@ impl<W: Wire> State<W> {
 
     fn lose(&mut self, index: usize, error: &Error) {
         let mut link = self.links.swap_remove(index);
-        link.wire.fail(error);
+        if !link.wire.lost(error) {
+            link.wire.fail(error);
+        }
         self.close(&mut link);
         self.links.push(link); // its calls still fetch their errors here
     }

@@ -58,6 +58,8 @@ pub struct Reply {
     pub received: Option<usize>,
     /// What was left of the sink.
     pub rest: Option<Destination>,
+    /// The call was sent more than once: the server may have done it before.
+    pub resent: bool,
 }
 
 impl Reply {
@@ -75,6 +77,8 @@ struct Call {
     deadline: Option<Instant>,
     limit: usize,
     waker: Option<Waker>,
+    /// It was on its way when a connection was lost: the server may have done it already.
+    resent: bool,
     result: Option<Result<Reply>>,
 }
 
@@ -109,6 +113,20 @@ pub struct Connection {
     head: Vec<u8>,
     stage: Box<[u8]>,
     failed: Option<Error>,
+    line: Line,
+    /// Replies so far.
+    answered: u64,
+    /// Who makes another connection when this one is lost.
+    supervisor: Option<Waker>,
+}
+
+/// Whether there is a connection, and whether there may be another one.
+#[derive(Debug, Clone)]
+enum Line {
+    /// The only one there will be.
+    Single,
+    Up,
+    Down(Error),
 }
 
 impl Connection {
@@ -128,6 +146,39 @@ impl Connection {
             head: Vec::new(),
             stage: vec![0; STAGE].into_boxed_slice(),
             failed: None,
+            line: Line::Single,
+            answered: 0,
+            supervisor: None,
+        }
+    }
+
+    /// From now on calls survive the loss of the connection: somebody polls [`Connection::poll_lost`] and makes
+    /// another one.
+    pub fn supervise(&mut self) {
+        self.line = Line::Up;
+    }
+
+    /// Ready with the error when the connection is lost and calls wait for another one; None when there will be
+    /// none.
+    pub fn poll_lost(&mut self, waker: &Waker) -> Poll<Option<Error>> {
+        match &self.line {
+            _ if self.failed.is_some() => Poll::Ready(None),
+            Line::Down(error) if self.waiting > 0 => Poll::Ready(Some(error.clone())),
+            _ => {
+                self.supervisor = Some(waker.clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Replies so far: whether a connection was good for anything.
+    pub fn answered(&self) -> u64 {
+        self.answered
+    }
+
+    fn wake_supervisor(&mut self) {
+        if let Some(waker) = self.supervisor.take() {
+            waker.wake();
         }
     }
 
@@ -141,7 +192,16 @@ impl Connection {
             Some(error) => Err(error.clone()),
             None => message.seal(xid, source.len()),
         };
-        let mut call = Call { record: Vec::new(), source, sink, deadline, limit, waker: None, result: None };
+        let mut call = Call {
+            record: Vec::new(),
+            source,
+            sink,
+            deadline,
+            limit,
+            waker: None,
+            resent: false,
+            result: None,
+        };
         match sealed {
             Ok(record) => {
                 call.record = record;
@@ -154,6 +214,9 @@ impl Connection {
             }
         }
         self.calls.insert(xid, call);
+        if matches!(self.line, Line::Down(_)) {
+            self.wake_supervisor();
+        }
         xid
     }
 
@@ -182,6 +245,7 @@ impl Connection {
     fn finish(&mut self, xid: u32, result: Result<Reply>) {
         self.forget_unsent(xid);
         let Some(call) = self.calls.get_mut(&xid).filter(|call| call.result.is_none()) else { return };
+        self.answered += u64::from(result.is_ok());
         (call.source, call.sink, call.result) = (Source::default(), None, Some(result));
         self.waiting -= 1;
         if let Some(deadline) = call.deadline {
@@ -200,6 +264,13 @@ impl Connection {
 
     fn is_waiting(&self, xid: u32) -> bool {
         self.calls.get(&xid).is_some_and(|call| call.result.is_none())
+    }
+
+    /// Nothing of the old stream matters to the next one.
+    fn forget_stream(&mut self) {
+        (self.sent_of_first, self.phase, self.marks) = (0, Phase::Head, Marks::default());
+        self.orphan.clear();
+        self.head.clear();
     }
 
     /// Takes a call out of the send queue. A record that has begun must end, from a copy.
@@ -361,12 +432,13 @@ impl Connection {
         };
         let result = match body_offset(&head) {
             Ok(Some(body)) => {
-                let sink = self.calls.get_mut(&xid).and_then(|call| call.sink.take());
+                let call = self.calls.get_mut(&xid);
+                let (resent, sink) = call.map_or((false, None), |call| (call.resent, call.sink.take()));
                 let rest = sink.map(|mut sink| {
                     drop(sink.to.split_front(received.unwrap_or(0)));
                     sink.to
                 });
-                Ok(Reply { bytes: head, body, received, rest })
+                Ok(Reply { bytes: head, body, received, rest, resent })
             }
             Ok(None) => Err(Error::malformed("RPC: a reply too short for its header")),
             Err(error) => Err(error),
@@ -445,10 +517,13 @@ impl Call {
 
 impl Wire for Connection {
     fn has_outgoing(&self) -> bool {
-        !self.queue.is_empty() || !self.orphan.is_empty()
+        !matches!(self.line, Line::Down(_)) && (!self.queue.is_empty() || !self.orphan.is_empty())
     }
 
     fn outgoing<'a>(&'a self, slices: &mut [IoSlice<'a>; OUTGOING_SLICES]) -> usize {
+        if !self.has_outgoing() {
+            return 0;
+        }
         let mut free = slices.iter_mut();
         let mut count = 0;
         let mut put = |part: &'a [u8]| {
@@ -518,12 +593,36 @@ impl Wire for Connection {
         }
     }
 
+    fn lost(&mut self, error: &Error) -> bool {
+        if matches!(self.line, Line::Single) || self.failed.is_some() {
+            return false;
+        }
+        self.forget_stream();
+        // Everything without an answer is sent again, in the old order and under the old xids.
+        let mut again = std::mem::take(&mut self.sent);
+        again.retain(|xid| self.is_waiting(*xid));
+        for xid in &again {
+            if let Some(call) = self.calls.get_mut(xid) {
+                call.resent = true;
+            }
+        }
+        again.append(&mut self.queue);
+        self.queue = again;
+        self.line = Line::Down(error.clone());
+        self.wake_supervisor();
+        true
+    }
+
+    fn resumed(&mut self) {
+        self.line = Line::Up;
+    }
+
     fn fail(&mut self, error: &Error) {
         self.failed = Some(error.clone());
+        self.forget_stream();
         self.queue.clear();
-        (self.sent_of_first, self.phase) = (0, Phase::Unwanted);
-        self.orphan.clear();
         self.sent.clear();
+        self.wake_supervisor();
         let waiting: Vec<u32> = self.calls.keys().copied().collect();
         for xid in waiting {
             self.finish(xid, Err(error.clone()));

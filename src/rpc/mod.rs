@@ -13,4 +13,4 @@ pub use auth::Credential;
 pub use connection::{Connection, Pending, Request, Sink};
 pub use message::{Message, Split};
 pub use portmap::{answers, callit, getaddr_arguments, getaddr_port};
-pub use transport::Transport;
+pub use transport::{Line, Transport};

@@ -263,6 +263,43 @@ fn a_refused_read_brings_its_status() {
 }
 
 #[test]
+fn what_has_no_answer_survives_a_lost_connection() {
+    let mut connection = Connection::new(1);
+    connection.supervise();
+    let error = Error::new(libc::ECONNRESET, "gone");
+    let block = Block::zeroed(40_000).unwrap();
+    let read = connection.start(read_request(&block, USUAL));
+    let answered = connection.start(request(None));
+    let given_up = connection.start(request(None));
+    drain(&mut connection, 1000);
+    let data: Vec<u8> = (0..40_000u32).map(|index| (index / 9) as u8).collect();
+    let whole = record(&data_reply(read, &data), &[]);
+    feed(&mut connection, &record(&reply(answered, b"done"), &[]), &[1000]).unwrap();
+    feed(&mut connection, &whole[..20_000], &[3000]).unwrap();
+    let unsent = connection.start(request(None));
+    connection.sent(10);
+    connection.cancel(given_up);
+    assert!(connection.lost(&error));
+    assert!(!connection.has_outgoing() && connection.in_flight() == 2);
+    assert!(matches!(connection.poll_lost(Waker::noop()), Poll::Ready(Some(_))));
+    connection.resumed();
+    let sent = drain(&mut connection, 1000);
+    assert_eq!(sent.len(), 88);
+    assert_eq!((&sent[4..8], &sent[48..52]), (&read.to_be_bytes()[..], &unsent.to_be_bytes()[..]));
+    feed(&mut connection, &whole, &[5000]).unwrap();
+    feed(&mut connection, &record(&reply(unsent, b""), &[]), &[1000]).unwrap();
+    let reply = result(&mut connection, read).unwrap().unwrap();
+    assert!(reply.resent && reply.received == Some(40_000));
+    drop(reply);
+    assert!(contents(&block) == data);
+    assert!(!result(&mut connection, unsent).unwrap().unwrap().resent);
+    assert_eq!(result(&mut connection, answered).unwrap().unwrap().body(), b"done");
+    assert!(connection.poll_lost(Waker::noop()).is_pending());
+    connection.fail(&error);
+    assert!(matches!(connection.poll_lost(Waker::noop()), Poll::Ready(None)));
+}
+
+#[test]
 fn nothing_and_the_end_are_told_apart() {
     let mut connection = Connection::new(1);
     let nothing = connection.incoming(&mut |_| Err(io::ErrorKind::WouldBlock.into()));

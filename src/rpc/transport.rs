@@ -1,11 +1,13 @@
 //! A connection as operations hold it: it stays open as long as one of them does.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::connection::{Connection, Pending, Request};
-use crate::error::Error;
-use crate::io::{LinkId, Reactor, Stream};
+use crate::error::{Error, Result};
+use crate::io::{LinkId, Reactor, Stream, Wire};
 
 /// A shared handle to one RPC connection; the last one closes it.
 #[derive(Clone)]
@@ -29,6 +31,13 @@ impl Transport {
         Self(Arc::new(Link { reactor: reactor.clone(), id }))
     }
 
+    /// The line of this transport, for whoever makes another connection when it is lost. Calls survive from now on.
+    pub fn supervise(&self) -> Line {
+        let Link { reactor, id } = &*self.0;
+        reactor.with(*id, Connection::supervise);
+        Line { reactor: reactor.clone(), id: *id }
+    }
+
     /// Does nothing for a while.
     pub async fn sleep(&self, duration: Duration) {
         self.0.reactor.sleep(duration).await;
@@ -37,6 +46,38 @@ impl Transport {
     /// Queues a call at once.
     pub fn start(&self, request: Request) -> Pending {
         Pending::start(&self.0.reactor, self.0.id, request)
+    }
+}
+
+/// What is left of a transport when its connection is lost. Does not keep it open.
+pub struct Line {
+    reactor: Arc<Reactor<Connection>>,
+    id: LinkId,
+}
+
+impl Line {
+    /// The error, when the connection is lost and calls wait for another one; None when nobody needs it any more.
+    pub async fn lost(&self) -> Option<Error> {
+        poll_fn(|context| {
+            let lost = self.reactor.with(self.id, |connection| connection.poll_lost(context.waker()));
+            lost.unwrap_or(Poll::Ready(None))
+        })
+        .await
+    }
+
+    /// Replies so far.
+    pub fn answered(&self) -> u64 {
+        self.reactor.with(self.id, |connection| connection.answered()).unwrap_or(0)
+    }
+
+    /// Sends what is pending on another connection.
+    pub fn resume(&self, stream: Stream) -> Result<()> {
+        self.reactor.resume(self.id, stream).map(drop)
+    }
+
+    /// Gives up: what is pending ends with `error`.
+    pub fn fail(&self, error: &Error) {
+        self.reactor.with(self.id, |connection| connection.fail(error));
     }
 }
 

@@ -5,6 +5,8 @@
 //! has been checked against its shape.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use nfs3_client::io::{AsyncRead, AsyncWrite};
@@ -24,6 +26,7 @@ pub struct Channel {
     transport: Transport,
     credential: Credential,
     deadline: Option<Instant>,
+    repeated: Arc<AtomicBool>,
     exchange: Exchange,
 }
 
@@ -44,7 +47,12 @@ struct Header {
 impl Channel {
     pub fn new(transport: &Transport, credential: &Credential, deadline: Option<Instant>) -> Self {
         let (transport, credential) = (transport.clone(), credential.clone());
-        Self { transport, credential, deadline, exchange: Exchange::Idle }
+        Self { transport, credential, deadline, repeated: Arc::default(), exchange: Exchange::Idle }
+    }
+
+    /// Tells, when the call is over, whether it was sent more than once.
+    pub fn repeated(&self) -> Arc<AtomicBool> {
+        self.repeated.clone()
     }
 
     fn ask(&mut self, record: &[u8]) -> Result<()> {
@@ -82,6 +90,7 @@ impl Channel {
         while call.program == nfs3::PROGRAM && is_busy(reply.body()) && patience.wait(&self.transport).await {
             reply = self.start(call, &arguments).await?;
         }
+        self.repeated.store(reply.resent, Ordering::Relaxed);
         shape::check(call.program, call.procedure, reply.body())?;
         const REPLY: u32 = 1;
         const HEADER: u32 = 24;

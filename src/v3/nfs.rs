@@ -1,6 +1,7 @@
 //! The procedures of NFSv3 (RFC 1813, section 3.3), typed by `nfs3_client`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use nfs3_client::Nfs3Client;
@@ -55,8 +56,22 @@ impl Nfs {
         self.timeout.map(|timeout| self.reactor.now() + timeout)
     }
 
+    fn channel(&self) -> Channel {
+        Channel::new(&self.transport, &self.credential, self.deadline())
+    }
+
     fn client(&self) -> Nfs3Client<Channel> {
-        Nfs3Client::new(Channel::new(&self.transport, &self.credential, self.deadline()))
+        Nfs3Client::new(self.channel())
+    }
+
+    /// A client for a call that makes or removes a name, and a way to mark its error when it was sent twice.
+    fn once<T>(&self) -> (Nfs3Client<Channel>, impl FnOnce(Result<T>) -> Result<T> + use<T>) {
+        let channel = self.channel();
+        let repeated = channel.repeated();
+        let mark = move |result: Result<T>| {
+            result.map_err(|error| error.with_repeated(repeated.load(Ordering::Relaxed)))
+        };
+        (Nfs3Client::new(channel), mark)
     }
 
     pub async fn getattr(&self, object: &Handle) -> Result<Attributes> {
@@ -97,14 +112,16 @@ impl Nfs {
         exclusive: bool,
     ) -> Result<Created> {
         let how = if exclusive { createhow3::GUARDED(set.into()) } else { createhow3::UNCHECKED(set.into()) };
-        let reply = self.client().create(&CREATE3args { where_: place(directory, name), how }).await;
-        let reply = succeeded(reply)?;
+        let (mut client, mark) = self.once();
+        let reply =
+            mark(succeeded(client.create(&CREATE3args { where_: place(directory, name), how }).await))?;
         created(&reply.obj, &reply.obj_attributes)
     }
 
     pub async fn mkdir(&self, directory: &Handle, name: &[u8], set: &SetAttributes) -> Result<Created> {
         let arguments = MKDIR3args { where_: place(directory, name), attributes: set.into() };
-        let reply = succeeded(self.client().mkdir(&arguments).await)?;
+        let (mut client, mark) = self.once();
+        let reply = mark(succeeded(client.mkdir(&arguments).await))?;
         created(&reply.obj, &reply.obj_attributes)
     }
 
@@ -117,7 +134,8 @@ impl Nfs {
     ) -> Result<Created> {
         let symlink = symlinkdata3 { symlink_attributes: set.into(), symlink_data: nfspath3::from(target) };
         let arguments = SYMLINK3args { where_: place(directory, name), symlink };
-        let reply = succeeded(self.client().symlink(&arguments).await)?;
+        let (mut client, mark) = self.once();
+        let reply = mark(succeeded(client.symlink(&arguments).await))?;
         created(&reply.obj, &reply.obj_attributes)
     }
 
@@ -141,27 +159,32 @@ impl Nfs {
                 return Err(Error::new(libc::EINVAL, "MKNOD makes devices, sockets and fifos only"));
             }
         };
-        let reply = self.client().mknod(&MKNOD3args { where_: place(directory, name), what }).await;
-        let reply = succeeded(reply)?;
+        let (mut client, mark) = self.once();
+        let reply =
+            mark(succeeded(client.mknod(&MKNOD3args { where_: place(directory, name), what }).await))?;
         created(&reply.obj, &reply.obj_attributes)
     }
 
     pub async fn remove(&self, directory: &Handle, name: &[u8]) -> Result<()> {
-        succeeded(self.client().remove(&REMOVE3args { object: place(directory, name) }).await).map(drop)
+        let (mut client, mark) = self.once();
+        mark(succeeded(client.remove(&REMOVE3args { object: place(directory, name) }).await)).map(drop)
     }
 
     pub async fn rmdir(&self, directory: &Handle, name: &[u8]) -> Result<()> {
-        succeeded(self.client().rmdir(&RMDIR3args { object: place(directory, name) }).await).map(drop)
+        let (mut client, mark) = self.once();
+        mark(succeeded(client.rmdir(&RMDIR3args { object: place(directory, name) }).await)).map(drop)
     }
 
     pub async fn rename(&self, from: (&Handle, &[u8]), to: (&Handle, &[u8])) -> Result<()> {
         let arguments = RENAME3args { from: place(from.0, from.1), to: place(to.0, to.1) };
-        succeeded(self.client().rename(&arguments).await).map(drop)
+        let (mut client, mark) = self.once();
+        mark(succeeded(client.rename(&arguments).await)).map(drop)
     }
 
     pub async fn link(&self, file: &Handle, directory: &Handle, name: &[u8]) -> Result<()> {
         let arguments = LINK3args { file: to_fh3(file), link: place(directory, name) };
-        succeeded(self.client().link(&arguments).await).map(drop)
+        let (mut client, mark) = self.once();
+        mark(succeeded(client.link(&arguments).await)).map(drop)
     }
 
     /// Entries behind `cookie`, with attributes where the server gives them (READDIRPLUS). `dircount` bounds

@@ -230,10 +230,10 @@ def play_ogg():
     same(play("naïve/lossy.ogg"), local)
 
 
-def play_all():
-    """Many short songs, one behind the other."""
-    names = [small(number) for number in range(0, 300, 3)]
-    same(play(*names), b"".join(samples(1, n)[: RATE * FRAME * (1 + n % 9) // 10] for n in range(0, 300, 3)))
+def play_short():
+    """One by one: an output this fast makes MPD skip or repeat such short ones in a queue, whatever the library."""
+    for number in range(0, 300, 13):
+        same(play(small(number)), samples(1, number)[: RATE * FRAME * (1 + number % 9) // 10])
 
 
 def seek(positions=(7.5, 55, 1, 59)):
@@ -311,22 +311,24 @@ def errors():
         mpd("clear")
         mpd("clearerror")
         mpd("add", uri)
-        mpd("play")
-        end = time.monotonic() + 20
-        while "error" not in (status := mpd.ask("status")):
-            assert time.monotonic() < end, f"{uri}: no error: {status}"
-            time.sleep(0.02)
-        print(uri, status["error"])
-        assert len(status["error"]) > 20, status
+        try:
+            mpd("play")
+            end = time.monotonic() + 20
+            while "error" not in (status := mpd.ask("status")):
+                assert time.monotonic() < end, f"{uri}: no error: {status}"
+                time.sleep(0.02)
+            said = status["error"]
+        except Refused as refusal:
+            said = str(refusal)
+        assert "Failed to decode" in said, said
     mpd("clear")
     mpd("clearerror")
     try:
         mpd("mount", "bad", "nfs://127.0.0.1/not/exported")
         mpd.update()
-        print("mounted, as MPD connects later")
         mpd("unmount", "bad")
     except Refused as refusal:
-        print(refusal)
+        assert "/not/exported" in str(refusal), refusal
     play_flac()
 
 

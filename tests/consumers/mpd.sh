@@ -66,7 +66,7 @@ mpd=$!
 check starts wait_for 20 test -S "$MPD_SOCKET"
 check scan client scan
 check loaded loaded
-for step in list tags rescan cover play-wav play-flac play-ogg play-all seek seek-back clock url mount errors; do
+for step in list tags rescan cover play-wav play-flac play-ogg play-short seek seek-back clock url mount errors; do
     check "$step" client "$step"
 done
 check ends ends

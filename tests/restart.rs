@@ -19,7 +19,10 @@ const SCRIPT: &str = r#"
     kill -0 $worker || echo "too fast to be disturbed"
     "$4/tests/lab/restart-ganesha" 0.3
     wait $worker
-    if [[ $3 == create ]]; then ls "$EXPORT/many" | wc -l; fi
+    case $3 in
+        write) "$1" 127.0.0.1 "$EXPORT" read ;;
+        create) ls "$EXPORT/many" | wc -l ;;
+    esac
 "#;
 
 /// Runs one of the jobs of `tests/programs/restart.c`; returns what was printed about it.

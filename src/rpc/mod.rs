@@ -3,14 +3,16 @@
 mod auth;
 mod connection;
 mod message;
+mod pending;
 mod portmap;
-mod receiver;
+mod record;
 #[cfg(test)]
 mod tests;
 mod transport;
 
 pub use auth::Credential;
-pub use connection::{Connection, Pending, Request, Sink};
+pub use connection::{Connection, Request, Sink};
 pub use message::{Message, Split};
+pub use pending::Pending;
 pub use portmap::{answers, callit, getaddr_arguments, getaddr_port};
 pub use transport::{Line, Transport};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::connection::{Connection, Pending, Request};
+use super::connection::{Connection, Request};
+use super::pending::Pending;
 use crate::error::{Error, Result};
 use crate::io::{LinkId, Reactor, Stream, Wire};
 

@@ -10,6 +10,8 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use super::lock;
 use crate::error::{Error, Result};
@@ -29,6 +31,10 @@ pub struct Executor {
     handover: Condvar,
     /// Turns under way: what callbacks queue is sent at the end of the turn.
     servicing: AtomicUsize,
+    closed: AtomicBool,
+    /// The threads that are inside, and how many calls deep.
+    inside: Mutex<Vec<(ThreadId, usize)>>,
+    left: Condvar,
     myself: Weak<Executor>,
 }
 
@@ -116,6 +122,27 @@ impl Wake for Signal {
     }
 }
 
+/// How long a context that is shut down waits for other threads to leave it.
+const LEAVING: Duration = Duration::from_secs(5);
+
+/// A thread that is inside.
+struct Inside<'a>(&'a Executor);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        let (mut inside, thread) = (lock(&self.0.inside), thread::current().id());
+        if let Some(index) = inside.iter().position(|(id, _)| *id == thread) {
+            inside[index].1 -= 1;
+            if inside[index].1 == 0 {
+                inside.swap_remove(index);
+                if self.0.closed.load(Ordering::SeqCst) {
+                    self.0.left.notify_all();
+                }
+            }
+        }
+    }
+}
+
 /// The right to turn the crank; given back even when something panics.
 struct Turning<'a>(&'a Executor);
 
@@ -139,12 +166,32 @@ impl Executor {
             crank: Mutex::default(),
             handover: Condvar::new(),
             servicing: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            inside: Mutex::default(),
+            left: Condvar::new(),
             myself: myself.clone(),
         })
     }
 
-    /// Turns the crank until `operation` is done.
+    fn enter(&self) -> Inside<'_> {
+        let (mut inside, thread) = (lock(&self.inside), thread::current().id());
+        match inside.iter_mut().find(|(id, _)| *id == thread) {
+            Some((_, depth)) => *depth += 1,
+            None => inside.push((thread, 1)),
+        }
+        Inside(self)
+    }
+
+    fn open(&self) -> Result<()> {
+        match self.closed.load(Ordering::SeqCst) {
+            false => Ok(()),
+            true => Err(Error::new(libc::EINTR, "the context is being destroyed")),
+        }
+    }
+
+    /// Turns the crank until `operation` is done; EINTR when the context is shut down meanwhile.
     pub fn run<T>(&self, operation: impl Future<Output = Result<T>>) -> Result<T> {
+        let _inside = self.enter();
         let mut operation = pin!(operation);
         let signal = Arc::new(Signal { woken: AtomicBool::new(false), executor: self.myself.clone() });
         let waker = Waker::from(signal.clone());
@@ -155,8 +202,10 @@ impl Executor {
                 return result;
             }
             while !signal.woken.load(Ordering::SeqCst) {
+                self.open()?;
                 self.turn_for(&signal)?;
             }
+            self.open()?;
         }
     }
 
@@ -167,13 +216,14 @@ impl Executor {
             self.reactor.ring_if_blocked(); // our deadline may be the next one
             let mut crank = lock(&self.crank);
             crank.waiters += 1;
-            while crank.busy && !signal.woken.load(Ordering::SeqCst) {
+            while crank.busy && !signal.woken.load(Ordering::SeqCst) && self.open().is_ok() {
                 crank = self.handover.wait(crank).unwrap_or_else(std::sync::PoisonError::into_inner);
             }
             crank.waiters -= 1;
             return Ok(());
         };
-        let result = self.reactor.turn(|| !signal.woken.load(Ordering::SeqCst) && !self.has_work());
+        let may_wait = || !signal.woken.load(Ordering::SeqCst) && !self.has_work() && self.open().is_ok();
+        let result = self.reactor.turn(may_wait);
         drop(turning);
         self.run_ready();
         self.run_completions();
@@ -195,6 +245,7 @@ impl Executor {
 
     /// One turn of a program's own event loop.
     pub fn service(&self) -> Result<()> {
+        let _inside = self.enter();
         let Some(turning) = self.take_crank() else {
             self.reactor.flush();
             return Ok(());
@@ -317,8 +368,13 @@ impl Executor {
         tasks.live.len() - tasks.background + lock(&self.completions).len()
     }
 
-    /// Gives up all operations: their callbacks run with EINTR before this returns. No new ones start.
+    /// Gives up all operations: their callbacks run with EINTR, and the calls of other threads return, before this
+    /// does. No new ones start. A thread that does not come back from a callback is not waited for for ever.
     pub fn shut_down(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.reactor.ring_if_blocked();
+        drop(lock(&self.crank)); // whoever is about to wait sees `closed`, or is woken
+        self.handover.notify_all();
         let live = {
             let mut tasks = lock(&self.tasks);
             (tasks.closed, tasks.background) = (true, 0);
@@ -331,6 +387,14 @@ impl Executor {
             });
             lock(&self.completions).extend(completion);
         }
+        while let Some(completion) = self.next_completion() {
+            completion();
+        }
+        let this = thread::current().id();
+        let others = |inside: &mut Vec<(ThreadId, usize)>| inside.iter().any(|(id, _)| *id != this);
+        let waited = self.left.wait_timeout_while(lock(&self.inside), LEAVING, others);
+        drop(waited);
+        // What the others completed on their way out.
         while let Some(completion) = self.next_completion() {
             completion();
         }

@@ -19,6 +19,14 @@ failures=0 children=()
 
 trap 'end_children; rm -rf "$work"' EXIT
 
+# Skips the script when the machine lacks something.
+need() { # COMMAND|FILE...
+    local thing
+    for thing; do
+        [[ -e $thing ]] || command -v "$thing" >/dev/null || { echo "$thing is missing"; exit 77; }
+    done
+}
+
 ok() { # NAME
     echo "ok $1"
 }

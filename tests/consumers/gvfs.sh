@@ -3,6 +3,7 @@
 # and gives the mount up when nfs_service() fails or the descriptor goes away.
 # needs: libnfs13 procps gvfs gvfs-backends gvfs-daemons libglib2.0-bin dbus-daemon python3 python3-gi gir1.2-glib-2.0
 . "${0%/*}/common.bash"
+need gio dbus-daemon pgrep /usr/libexec/gvfsd-nfs /usr/lib/python3/dist-packages/gi
 
 # No FUSE, no monitors of disks and cameras, none of which concern us.
 export GVFS_DISABLE_FUSE=1 GVFS_REMOTE_VOLUME_MONITOR_IGNORE=1 GIO_USE_VOLUME_MONITOR=unix

@@ -4,6 +4,7 @@
 # needs: libnfs13 libnfs-utils mpd flac vorbis-tools python3
 # through: LD_PRELOAD
 . "${0%/*}/common.bash"
+need mpd flac oggenc nfs-cp python3
 
 client() { # CHECK
     python3 "${0%.sh}.py" "$1"

@@ -11,6 +11,8 @@ if [[ -x $TOOLS_DIR/qemu/usr/bin/qemu-img ]]; then
     export QEMU_MODULE_DIR
 fi
 
+need qemu-img qemu-io qemu-nbd python3
+
 G=$((1 << 30)) M=$((1 << 20))
 
 # Local images with data in several places and holes between: one of 64 MiB, one that reaches past 4 GiB.

@@ -147,6 +147,32 @@ fn shutting_down_calls_back_once() {
 }
 
 #[test]
+fn shutting_down_ends_the_calls_of_other_threads() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let client = Client::new(Settings::new(0, 0)).unwrap();
+    {
+        let mut settings = client.settings();
+        (settings.nfs_port, settings.mount_port) = (Some(port), Some(port));
+    }
+    // Three threads wait for a server that says nothing; one of them turns the crank.
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            let client = client.clone();
+            thread::spawn(move || client.run(client.clone().mount(b"127.0.0.1".to_vec(), b"/".to_vec())))
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(200));
+    let start = Instant::now();
+    client.shut_down();
+    assert!(waiting.iter().all(|thread| thread.is_finished()) || start.elapsed() < Duration::from_secs(1));
+    for thread in waiting {
+        assert_eq!(thread.join().unwrap().unwrap_err().errno(), libc::EINTR);
+    }
+    assert!(start.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
 fn a_silent_server_meets_the_deadline() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

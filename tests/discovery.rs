@@ -28,10 +28,7 @@ fn servers_on_every_interface_are_found() {
         return;
     }
     let lab = Lab::new();
-    let source = support::project_root().join("tests/programs/find-servers.c");
-    let (program, library) = (lab.path().join("find-servers"), support::library_directory(lab.path()));
-    let include = format!("-I{}", support::project_root().join("include").display());
-    support::compile_c(&source, &program, &[&include, &format!("-L{}", library.display()), "-lnfs"]);
+    let (program, library) = lab.program("find-servers");
     let mut command = lab.command("bash");
     command.args(["-c", SCRIPT, "bash"]).args([&program, &library]);
     let finished = support::run(&mut command, Duration::from_secs(60));

@@ -23,10 +23,7 @@ impl Mount {
     /// Another program of `tests/programs/`.
     fn with_program(name: &str) -> Self {
         let lab = Lab::new();
-        let source = support::project_root().join(format!("tests/programs/{name}.c"));
-        let (program, library) = (lab.path().join(name), support::library_directory(lab.path()));
-        let include = format!("-I{}", support::project_root().join("include").display());
-        support::compile_c(&source, &program, &[&include, &format!("-L{}", library.display()), "-lnfs"]);
+        let (program, library) = lab.program(name);
         Self { lab, program, library }
     }
 

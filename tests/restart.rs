@@ -28,10 +28,7 @@ const SCRIPT: &str = r#"
 /// Runs one of the jobs of `tests/programs/restart.c`; returns what was printed about it.
 fn restarted_during(job: &str) -> String {
     let lab = Lab::new();
-    let source = support::project_root().join("tests/programs/restart.c");
-    let (program, library) = (lab.path().join("restart"), support::library_directory(lab.path()));
-    let include = format!("-I{}", support::project_root().join("include").display());
-    support::compile_c(&source, &program, &["-O2", &include, &format!("-L{}", library.display()), "-lnfs"]);
+    let (program, library) = lab.program("restart");
     let mut command = lab.command("bash");
     command.args(["-c", SCRIPT, "bash"]).args([&program, &library]);
     command.arg(job).arg(support::project_root());

@@ -228,6 +228,15 @@ impl Lab {
         self.directory.path()
     }
 
+    /// Compiles `tests/programs/NAME.c` against our header; returns the program, and the directory of our library.
+    pub fn program(&self, name: &str) -> (PathBuf, PathBuf) {
+        let source = project_root().join(format!("tests/programs/{name}.c"));
+        let (program, library) = (self.path().join(name), library_directory(self.path()));
+        let include = format!("-I{}", project_root().join("include").display());
+        compile_c(&source, &program, &["-O2", &include, &format!("-L{}", library.display()), "-lnfs"]);
+        (program, library)
+    }
+
     /// A command that runs `program` with a fresh server: at 127.0.0.1 and ::1, exports in `$EXPORT` and
     /// `$EXPORT_RO`.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {

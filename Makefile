@@ -1,6 +1,7 @@
 # make            build the release library
 # make demo       show it at work on an NFS server of its own: C, then Python
 # make check      format, lints and every test; ends in a line that counts passed, failed, skipped
+# make check-consumers   QEMU, MPD, GVfs and others from Debian, unmodified, on this library; installs them
 # make install    the library, its links, headers and libnfs.pc; make uninstall takes them away again
 # make headers    write include/nfsc and docs/SYMBOLS.md anew from the source
 #
@@ -40,7 +41,7 @@ ifeq ($(file),)
 $(error LIBNFS_ABI is "$(LIBNFS_ABI)"; this release builds 13 and 14)
 endif
 
-.PHONY: all demo check headers install uninstall
+.PHONY: all demo check check-consumers headers install uninstall
 .DELETE_ON_ERROR:
 
 all: $(build)/$(soname)
@@ -62,6 +63,9 @@ demo: all $(server)
 
 check:
 	@bash tests/check
+
+check-consumers:
+	@bash tests/consumers/run
 
 headers: all
 	@UPDATE_HEADERS=1 $(CARGO) test --quiet --test abi

@@ -197,28 +197,18 @@ impl Client {
         let mut pause = *PAUSE.start();
         loop {
             mounted.locks.usable(file)?;
-            mounted.locks.remember(wanted, 1);
             let status = self.insist(mounted, LockCall::Lock, wanted, deadline).await?;
-            mounted.locks.answered(wanted.owner);
-            match status {
-                LockStatus::Blocked => {
-                    // It was told not to: without this it would give us the lock later.
-                    self.ask(mounted, LockCall::Cancel, wanted, deadline).await?;
-                }
-                LockStatus::Denied => {}
-                status => {
-                    granted(status)?;
-                    return match mounted.locks.usable(file) {
-                        Ok(()) => Ok(()),
-                        Err(error) => {
-                            mounted.locks.remember(wanted, 0);
-                            self.give_back(mounted, wanted.owner, self.reactor.now() + CLOSE_TIME).await;
-                            Err(error)
-                        }
-                    };
-                }
+            if status == LockStatus::Granted {
+                let Err(error) = mounted.locks.usable(file) else { return Ok(()) };
+                mounted.locks.remember(wanted, 0);
+                self.give_back(mounted, wanted.owner, self.reactor.now() + CLOSE_TIME).await;
+                return Err(error);
             }
-            if !wait {
+            if status == LockStatus::Blocked {
+                // It was told not to: without this it would give us the lock later.
+                self.ask(mounted, LockCall::Cancel, wanted, deadline).await?;
+            }
+            if !wait || !matches!(status, LockStatus::Denied | LockStatus::Blocked) {
                 return granted(status);
             }
             self.pause(&mut pause, deadline).await?;
@@ -254,7 +244,7 @@ impl Client {
         }
     }
 
-    /// Makes one call. Servers close a connection that was idle for some minutes: then a new one is made.
+    /// Makes one call. Servers close a connection that was idle for some minutes: then once more, on a new one.
     async fn ask(
         &self,
         mounted: &Mounted,
@@ -262,23 +252,34 @@ impl Client {
         wanted: &Lock,
         deadline: Option<Instant>,
     ) -> Result<LockStatus> {
-        let connection = &mounted.locks.connection;
-        let credential = self.credential()?;
-        let kept = lock(connection).clone();
-        if let Some(transport) = kept {
-            let manager = LockManager { transport, credential: credential.clone(), deadline };
-            let result = manager.call(call, wanted).await;
-            if result.is_ok() {
-                return result;
+        let locks = &mounted.locks;
+        let mut kept = lock(&locks.connection).clone();
+        loop {
+            let is_new = kept.is_none();
+            let transport = match kept {
+                Some(transport) => transport,
+                None => self.find_lock_manager(mounted, deadline).await.map_err(no_lock_manager)?,
+            };
+            if call == LockCall::Lock {
+                locks.remember(wanted, 1);
             }
-            *lock(connection) = None;
-            if result.as_ref().is_err_and(|error| error.errno() == libc::ETIMEDOUT) {
-                return result;
+            let credential = self.credential()?;
+            let manager = LockManager { transport: transport.clone(), credential, deadline };
+            let result = manager.call(call, wanted).await;
+            *lock(&locks.connection) = result.is_ok().then_some(transport);
+            match result {
+                Ok(status) => {
+                    if call == LockCall::Lock {
+                        locks.answered(wanted.owner);
+                    }
+                    return Ok(status);
+                }
+                Err(error) if is_new || error.errno() == libc::ETIMEDOUT => {
+                    return Err(no_lock_manager(error));
+                }
+                Err(_) => kept = None,
             }
         }
-        let transport = self.find_lock_manager(mounted, deadline).await.map_err(no_lock_manager)?;
-        *lock(connection) = Some(transport.clone());
-        LockManager { transport, credential, deadline }.call(call, wanted).await.map_err(no_lock_manager)
     }
 
     async fn find_lock_manager(&self, mounted: &Mounted, deadline: Option<Instant>) -> Result<Transport> {

@@ -106,7 +106,7 @@ impl LockStatus {
             Self::GracePeriod => (libc::EAGAIN, "the server has restarted (NLM4_DENIED_GRACE_PERIOD)"),
             Self::Deadlock => (libc::EDEADLK, "the wait would never end (NLM4_DEADLCK)"),
             Self::ReadOnly => (libc::EROFS, "the file system is read-only (NLM4_ROFS)"),
-            Self::Stale => (libc::ESTALE, "the file is no more (NLM4_STALE_FH)"),
+            Self::Stale => (libc::ESTALE, "the file is gone (NLM4_STALE_FH)"),
             Self::TooBig => (libc::EFBIG, "the server has no files that long (NLM4_FBIG)"),
             Self::Failed => (libc::ENOLCK, "the server cannot lock this file (NLM4_FAILED)"),
         };

@@ -3,29 +3,19 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use support::Lab;
 
-fn compiled(lab: &Lab, name: &str, library: &Path) -> PathBuf {
-    let source = support::project_root().join(format!("tests/programs/{name}.c"));
-    let program = lab.path().join(name);
-    let include = format!("-I{}", support::project_root().join("include").display());
-    let flags = [&include, &format!("-L{}", library.display()), "-lnfs", "-pthread"];
-    support::compile_c(&source, &program, &flags);
-    program
-}
-
 fn two_contexts_with(prefix: &str) {
     let lab = Lab::new();
-    let library = support::library_directory(lab.path());
-    let program = compiled(&lab, "locks", &library);
+    let (program, library) = lab.program("locks");
     let script = format!(
         r#"echo >"$EXPORT_RO/readonly"; LD_LIBRARY_PATH=$2 exec {prefix} "$1" "$EXPORT" "$EXPORT_RO""#
     );
     let mut command = lab.command("sh");
-    command.args(["-c", &script, "sh"]).arg(&program).arg(&library);
+    command.args(["-c", &script, "sh"]).args([&program, &library]);
     let finished = support::run(&mut command, Duration::from_secs(120));
     assert!(finished.success(), "{}:\n{}{}", finished.how(), finished.stdout, finished.stderr);
 }
@@ -61,8 +51,7 @@ struct Programs {
 impl Programs {
     fn new() -> Self {
         let lab = Lab::new();
-        let library = support::library_directory(lab.path());
-        let program = compiled(&lab, "lock", &library);
+        let (program, library) = lab.program("lock");
         Self { lab, program, library }
     }
 
@@ -184,6 +173,18 @@ fn a_lost_connection_is_made_again() {
         assert!(steps.iter().all(|step| step.status == 0));
         // The last one is for the lock that was never answered: the server may have got to it late.
         assert_eq!(calls, "NM_LOCK UNLOCK UNLOCK NM_LOCK NM_LOCK UNLOCK UNLOCK UNLOCK");
+    }
+}
+
+#[test]
+fn a_restart_of_the_server_is_survived() {
+    if support::need(&["ganesha", "gcc"]) {
+        let restart = format!("{}/tests/lab/restart-ganesha", support::project_root().display());
+        let steps = format!("tlock 'sh:{restart} 0.3' ulock 'sh:{restart} 0.3 &' tlock test close destroy");
+        let (steps, _) = Programs::new().run(":", 20_000, &steps);
+        for step in &steps {
+            assert_eq!((step.status, step.sentence.as_str()), (0, ""));
+        }
     }
 }
 

@@ -6,27 +6,21 @@
 //! all locks at once (FREE_ALL) is no help: it is for a machine that has restarted, and takes those of its other
 //! programs too.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use libc::c_int;
 
 use super::join::all;
+use super::lock_manager::Pauses;
 use super::mount::Mounted;
 use super::{Client, File, lock};
-use crate::attributes::Handle;
 use crate::error::{Error, Result};
-use crate::io::PortKind;
-use crate::rpc::Transport;
-use crate::v3::{Lock, LockCall, LockManager, LockOwner, LockStatus, PORTMAPPER_PORT, PortMapper};
+use crate::v3::{Lock, LockCall, LockOwner, LockStatus};
 
-/// How long to wait before a lock is asked for again, the first time and at most.
-const PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(1);
-
-/// How long finding the lock manager may take when no timeout is set.
-const FIND_TIME: Duration = Duration::from_secs(60);
+/// How long to wait for calls that may still be carried out.
+const STRAY_TIME: Duration = Duration::from_millis(10);
 
 /// How long the server is given to take back the locks of a file that is closed.
 const CLOSE_TIME: Duration = Duration::from_secs(5);
@@ -46,48 +40,10 @@ impl Default for Locking {
     }
 }
 
-/// The locks of one mount.
-#[derive(Default)]
-pub struct Locks {
-    connection: Mutex<Option<Transport>>,
-    holders: Mutex<Holders>,
-}
-
-/// Files that may have locks.
-#[derive(Default)]
-struct Holders {
-    by_owner: BTreeMap<LockOwner, Holder>,
-    /// The mount has ended: nobody gets a lock any more.
-    closed: bool,
-}
-
-struct Holder {
-    file: Handle,
-    /// LOCK calls whose answer has not come: they may still be carried out.
-    unanswered: usize,
-}
-
-impl Locks {
-    /// Remembers that a file may have locks, `calls` more that are being asked for among them.
-    fn remember(&self, wanted: &Lock, calls: usize) {
-        let mut holders = lock(&self.holders);
-        let new = Holder { file: wanted.file, unanswered: 0 };
-        holders.by_owner.entry(wanted.owner).or_insert(new).unanswered += calls;
-    }
-
-    fn answered(&self, owner: LockOwner) {
-        if let Some(holder) = lock(&self.holders).by_owner.get_mut(&owner) {
-            holder.unanswered = holder.unanswered.saturating_sub(1);
-        }
-    }
-
-    /// Whether a file may still get locks.
-    fn usable(&self, file: &File) -> Result<()> {
-        if file.locking.closed.load(Ordering::SeqCst) {
-            return Err(Error::new(libc::EBADF, "the file was closed meanwhile"));
-        }
-        match lock(&self.holders).closed {
-            true => Err(Error::new(libc::ENOTCONN, "the mount has ended meanwhile")),
+impl Locking {
+    fn open(&self) -> Result<()> {
+        match self.closed.load(Ordering::SeqCst) {
+            true => Err(Error::new(libc::EBADF, "the file was closed meanwhile")),
             false => Ok(()),
         }
     }
@@ -194,12 +150,13 @@ impl Client {
         deadline: Option<Instant>,
         wait: bool,
     ) -> Result<()> {
-        let mut pause = *PAUSE.start();
+        let mut pauses = Pauses::until(deadline);
+        let open = || file.locking.open().and_then(|()| mounted.locks.open());
         loop {
-            mounted.locks.usable(file)?;
+            open()?;
             let status = self.insist(mounted, LockCall::Lock, wanted, deadline).await?;
             if status == LockStatus::Granted {
-                let Err(error) = mounted.locks.usable(file) else { return Ok(()) };
+                let Err(error) = open() else { return Ok(()) };
                 mounted.locks.remember(wanted, 0);
                 self.give_back(mounted, wanted.owner, self.reactor.now() + CLOSE_TIME).await;
                 return Err(error);
@@ -211,87 +168,8 @@ impl Client {
             if !wait || !matches!(status, LockStatus::Denied | LockStatus::Blocked) {
                 return granted(status);
             }
-            self.pause(&mut pause, deadline).await?;
+            pauses.wait(self, "another owner has kept its lock all the time").await?;
         }
-    }
-
-    /// Waits before something is asked for again, longer each time; ETIMEDOUT when the time is over.
-    async fn pause(&self, pause: &mut Duration, deadline: Option<Instant>) -> Result<()> {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(self.reactor.now()));
-        self.reactor.sleep(left.map_or(*pause, |left| left.min(*pause))).await;
-        if left.is_some_and(|left| left <= *pause) {
-            return Err(Error::new(libc::ETIMEDOUT, "the lock could not be had in time"));
-        }
-        *pause = (*pause * 2).min(*PAUSE.end());
-        Ok(())
-    }
-
-    /// Makes a call, again and again while the server has restarted and lets only old locks be claimed.
-    async fn insist(
-        &self,
-        mounted: &Mounted,
-        call: LockCall,
-        wanted: &Lock,
-        deadline: Option<Instant>,
-    ) -> Result<LockStatus> {
-        let mut pause = *PAUSE.start();
-        loop {
-            let status = self.ask(mounted, call, wanted, deadline).await?;
-            if status != LockStatus::GracePeriod {
-                return Ok(status);
-            }
-            self.pause(&mut pause, deadline).await?;
-        }
-    }
-
-    /// Makes one call. Servers close a connection that was idle for some minutes: then once more, on a new one.
-    async fn ask(
-        &self,
-        mounted: &Mounted,
-        call: LockCall,
-        wanted: &Lock,
-        deadline: Option<Instant>,
-    ) -> Result<LockStatus> {
-        let locks = &mounted.locks;
-        let mut kept = lock(&locks.connection).clone();
-        loop {
-            let is_new = kept.is_none();
-            let transport = match kept {
-                Some(transport) => transport,
-                None => self.find_lock_manager(mounted, deadline).await.map_err(no_lock_manager)?,
-            };
-            if call == LockCall::Lock {
-                locks.remember(wanted, 1);
-            }
-            let credential = self.credential()?;
-            let manager = LockManager { transport: transport.clone(), credential, deadline };
-            let result = manager.call(call, wanted).await;
-            *lock(&locks.connection) = result.is_ok().then_some(transport);
-            match result {
-                Ok(status) => {
-                    if call == LockCall::Lock {
-                        locks.answered(wanted.owner);
-                    }
-                    return Ok(status);
-                }
-                Err(error) if is_new || error.errno() == libc::ETIMEDOUT => {
-                    return Err(no_lock_manager(error));
-                }
-                Err(_) => kept = None,
-            }
-        }
-    }
-
-    async fn find_lock_manager(&self, mounted: &Mounted, deadline: Option<Instant>) -> Result<Transport> {
-        let deadline = deadline.unwrap_or_else(|| self.reactor.now() + FIND_TIME);
-        let mut server = mounted.mount_service;
-        server.set_port(PORTMAPPER_PORT);
-        let stream = self.connect([server], PortKind::Any).established(&self.reactor, deadline).await?;
-        let transport = Transport::new(&self.reactor, stream);
-        let portmapper = PortMapper { transport, server, deadline };
-        server.set_port(portmapper.port(LockManager::PROGRAM, LockManager::VERSION).await?);
-        let stream = self.connect([server], PortKind::Reserved).established(&self.reactor, deadline).await?;
-        Ok(Transport::new(&self.reactor, stream))
     }
 
     /// Gives back all locks of a file that is being closed. What fails now is tried again when the mount ends.
@@ -304,11 +182,7 @@ impl Client {
 
     /// Gives back all locks of all files of a mount that has ended.
     pub(super) async fn release_all_locks(&self, mounted: &Mounted, deadline: Instant) {
-        let owners: Vec<LockOwner> = {
-            let mut holders = lock(&mounted.locks.holders);
-            holders.closed = true;
-            holders.by_owner.keys().copied().collect()
-        };
+        let owners = mounted.locks.close();
         let Some((first, others)) = owners.split_first() else { return };
         // The first one tells whether a new connection is needed.
         self.give_back(mounted, *first, deadline).await;
@@ -329,27 +203,16 @@ impl Client {
             Ok(())
         };
         // There is nobody left to tell of a failure.
-        let _ = self.run(self.reactor.until(deadline, release));
+        let _ = self.executor.run_last(self.reactor.until(deadline, release));
     }
 
     async fn give_back(&self, mounted: &Mounted, owner: LockOwner, deadline: Instant) {
-        loop {
-            let asked = {
-                let mut holders = lock(&mounted.locks.holders);
-                let Some(holder) = holders.by_owner.get_mut(&owner) else { return };
-                (holder.file, std::mem::take(&mut holder.unanswered))
-            };
-            let (file, unanswered) = asked;
-            let everything = Lock { file, owner, exclusive: true, offset: 0, length: 0 };
-            let unlock = self.ask(mounted, LockCall::Unlock, &everything, Some(deadline));
-            match unlock.await {
+        while let Some(holder) = mounted.locks.holder(owner) {
+            let everything = Lock { file: holder.file, owner, exclusive: true, offset: 0, length: 0 };
+            match self.ask(mounted, LockCall::Unlock, &everything, Some(deadline)).await {
                 // A server that has restarted since knows nothing of the locks anyway.
-                Ok(_) if unanswered == 0 => {
-                    lock(&mounted.locks.holders).by_owner.remove(&owner);
-                    return;
-                }
-                // What was asked before may be carried out after.
-                Ok(_) => self.reactor.sleep(*PAUSE.start()).await,
+                Ok(_) if holder.unanswered == 0 => return mounted.locks.forget(owner),
+                Ok(_) => self.reactor.sleep(STRAY_TIME).await,
                 Err(_) => return,
             }
         }
@@ -370,16 +233,6 @@ fn permitted(file: &File, change: Change) -> Result<()> {
             Err(Error::new(libc::EBADF, "a lock for reading, but the file is open for writing only"))
         }
         _ => Ok(()),
-    }
-}
-
-/// A server without lock manager has no locks.
-fn no_lock_manager(error: Error) -> Error {
-    match error.errno() {
-        libc::EPROTONOSUPPORT | libc::EOPNOTSUPP | libc::ECONNREFUSED => {
-            Error::new(libc::ENOLCK, format!("the server has no lock manager (NLM version 4): {error}"))
-        }
-        _ => error,
     }
 }
 

@@ -8,6 +8,7 @@ mod discovery;
 mod executor;
 mod file;
 mod join;
+mod lock_manager;
 mod locks;
 mod mount;
 mod namespace;

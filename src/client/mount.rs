@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::join::join;
-use super::locks::Locks;
+use super::lock_manager::Locks;
 use super::reconnect::keep_up;
 use super::{Client, Session, lock};
 use crate::attributes::{FileType, Handle, Limits};
@@ -109,11 +109,7 @@ impl Client {
         Ok(Mounted { transport, root, fsid, limits, export, mount_service, nfs_service, locks, nested })
     }
 
-    pub(super) fn connect(
-        &self,
-        addresses: impl IntoIterator<Item = SocketAddr>,
-        ports: PortKind,
-    ) -> Connecting {
+    fn connect(&self, addresses: impl IntoIterator<Item = SocketAddr>, ports: PortKind) -> Connecting {
         Connecting::start(addresses, ports, self.settings().tcp_syncnt)
     }
 

@@ -1,6 +1,7 @@
 /*
  * lock EXPORT TIMEOUT_MS STEP...: opens /file, and from then on with a timeout locks it step by step. Says how each step
- * went: name, status, milliseconds and, of an error, the sentence. The steps are those below.
+ * went: name, status, milliseconds and, of an error, the sentence. The steps are those below;
+ * sh:COMMAND runs a command.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,6 +28,8 @@ static int step(const char *name)
         return nfs_close(nfs, fh);
     if (strcmp(name, "umount") == 0)
         return nfs_umount(nfs);
+    if (strncmp(name, "sh:", 3) == 0)
+        return system(name + 3);
     if (strcmp(name, "destroy") == 0) {
         nfs_destroy_context(nfs);
         return 0;
@@ -58,7 +61,7 @@ int main(int argc, char **argv)
         long start = milliseconds();
         int status = step(argv[i]);
 
-        printf("%s %d %ld %s\n", argv[i], status, milliseconds() - start, status < 0 ? nfs_get_error(nfs) : "");
+        printf("%.*s %d %ld %s\n", (int)strcspn(argv[i], ": "), argv[i], status, milliseconds() - start, status < 0 ? nfs_get_error(nfs) : "");
     }
     return 0;
 }

@@ -803,6 +803,45 @@ EXTERN int nfs_ftruncate_async(struct nfs_context *nfs, struct nfsfh *nfsfh, uin
     nfs_cb cb, void *private_data);
 
 /**
+ * Locks, tests or unlocks `count` bytes of a file from its position on, or with 0 all that there will ever be, like
+ * lockf(3). NFS4_F_LOCK locks them for writing, and waits while another owner has a lock there. NFS4_F_TLOCK does
+ * not wait: it returns -EAGAIN then. NFS4_F_TEST returns 0 when NFS4_F_TLOCK would, and -EACCES when another owner has
+ * a lock there. NFS4_F_ULOCK unlocks. Returns 0 or -errno.
+ *
+ * Locks are those of the server's lock manager (NLM, X/Open XNFS); -ENOLCK when it has none. They belong to the
+ * open file: another nfs_open() of the same file is another owner, in the same context too. nfs_close(), nfs_umount()
+ * and nfs_destroy_context() give them back. They keep out other locks, not reads and writes.
+ *
+ * To wait means to ask again, after 10 milliseconds first and each second at last, until the time of
+ * nfs_set_timeout() is over (-ETIMEDOUT), or for ever when there is none. Nobody keeps the order of those who wait.
+ * After an error that leaves open whether the server has locked, as -ETIMEDOUT does, unlock or close the file.
+ */
+EXTERN int nfs_lockf(struct nfs_context *nfs, struct nfsfh *nfsfh, enum nfs4_lock_op op,
+    uint64_t count);
+
+/**
+ * Like nfs_lockf(), asynchronous. The callback gets 0.
+ */
+EXTERN int nfs_lockf_async(struct nfs_context *nfs, struct nfsfh *nfsfh, enum nfs4_lock_op op,
+    uint64_t count, nfs_cb cb, void *private_data);
+
+/**
+ * Sets or removes a lock, `arg`, a struct nfs4_flock *, like fcntl(2): F_RDLCK locks for reading, which others may do
+ * as well, F_WRLCK for writing, F_UNLCK unlocks. NFS4_F_SETLK returns -EAGAIN while another owner has a lock there;
+ * NFS4_F_SETLKW waits. `l_start` counts from the beginning of the file (SEEK_SET), from its position (SEEK_CUR) or
+ * from its end (SEEK_END), and may be a negative number there; an `l_len` of 0 is all bytes from there on. `*arg` is
+ * not changed. Returns 0 or -errno. For what a lock is, and what it is to wait, see nfs_lockf().
+ */
+EXTERN int nfs_fcntl(struct nfs_context *nfs, struct nfsfh *nfsfh, enum nfs4_fcntl_op cmd,
+    void *arg);
+
+/**
+ * Like nfs_fcntl(), asynchronous. `*arg` is copied. The callback gets 0.
+ */
+EXTERN int nfs_fcntl_async(struct nfs_context *nfs, struct nfsfh *nfsfh, enum nfs4_fcntl_op cmd,
+    void *arg, nfs_cb cb, void *private_data);
+
+/**
  * Makes a directory with the permissions 0755 (RFC 1813, MKDIR). Returns 0, or -errno: -EEXIST when the name
  * is taken.
  */
@@ -1130,30 +1169,6 @@ EXTERN struct nfs_server_list *nfs_find_local_servers(void);
  * Frees a list of servers. NULL is left alone.
  */
 EXTERN void free_nfs_srvr_list(struct nfs_server_list *srv);
-
-/**
- * Locks, tests or unlocks a part of a file from its position on. Not supported: returns -ENOSYS.
- */
-EXTERN int nfs_lockf(struct nfs_context *nfs, struct nfsfh *nfsfh, enum nfs4_lock_op op,
-    uint64_t count);
-
-/**
- * Like nfs_lockf(), asynchronous. Not supported: returns -ENOSYS, and `cb` is not called.
- */
-EXTERN int nfs_lockf_async(struct nfs_context *nfs, struct nfsfh *nfsfh, enum nfs4_lock_op op,
-    uint64_t count, nfs_cb cb, void *private_data);
-
-/**
- * Sets or removes a lock, a struct nfs4_flock. Not supported: returns -ENOSYS.
- */
-EXTERN int nfs_fcntl(struct nfs_context *nfs, struct nfsfh *nfsfh, enum nfs4_fcntl_op cmd,
-    void *arg);
-
-/**
- * Like nfs_fcntl(), asynchronous. Not supported: returns -ENOSYS, and `cb` is not called.
- */
-EXTERN int nfs_fcntl_async(struct nfs_context *nfs, struct nfsfh *nfsfh, enum nfs4_fcntl_op cmd,
-    void *arg, nfs_cb cb, void *private_data);
 
 /**
  * Asks a server for its exports on a raw RPC context. Not supported: returns -ENOSYS, and `cb` is not called.

@@ -3,61 +3,13 @@
 
 use libc::{c_char, c_int, c_void};
 
-use super::arguments::{FcntlOp, LockOp};
 use super::guard::{guard, guard_or};
-use super::types::{nfs_cb, nfs_context, nfsfh, rpc_cb, rpc_context};
+use super::types::{nfs_context, rpc_cb, rpc_context};
 use crate::error::{Error, Result};
 
 /// The answer of all functions here.
 pub fn missing<T>(name: &str) -> Result<T> {
     Err(Error::new(libc::ENOSYS, format!("{name}() is not supported")))
-}
-
-/// Locks, tests or unlocks a part of a file from its position on. Not supported: returns -ENOSYS.
-#[unsafe(no_mangle)]
-pub extern "C" fn nfs_lockf(nfs: *mut nfs_context, nfsfh: *mut nfsfh, op: LockOp, count: u64) -> c_int {
-    let _ = (nfsfh, op, count);
-    guard(nfs, |_| missing("nfs_lockf"))
-}
-
-/// Like nfs_lockf(), asynchronous. Not supported: returns -ENOSYS, and `cb` is not called.
-#[unsafe(no_mangle)]
-pub extern "C" fn nfs_lockf_async(
-    nfs: *mut nfs_context,
-    nfsfh: *mut nfsfh,
-    op: LockOp,
-    count: u64,
-    cb: nfs_cb,
-    private_data: *mut c_void,
-) -> c_int {
-    let _ = (nfsfh, op, count, cb, private_data);
-    guard(nfs, |_| missing("nfs_lockf_async"))
-}
-
-/// Sets or removes a lock, a struct nfs4_flock. Not supported: returns -ENOSYS.
-#[unsafe(no_mangle)]
-pub extern "C" fn nfs_fcntl(
-    nfs: *mut nfs_context,
-    nfsfh: *mut nfsfh,
-    cmd: FcntlOp,
-    arg: *mut c_void,
-) -> c_int {
-    let _ = (nfsfh, cmd, arg);
-    guard(nfs, |_| missing("nfs_fcntl"))
-}
-
-/// Like nfs_fcntl(), asynchronous. Not supported: returns -ENOSYS, and `cb` is not called.
-#[unsafe(no_mangle)]
-pub extern "C" fn nfs_fcntl_async(
-    nfs: *mut nfs_context,
-    nfsfh: *mut nfsfh,
-    cmd: FcntlOp,
-    arg: *mut c_void,
-    cb: nfs_cb,
-    private_data: *mut c_void,
-) -> c_int {
-    let _ = (nfsfh, cmd, arg, cb, private_data);
-    guard(nfs, |_| missing("nfs_fcntl_async"))
 }
 
 /// Asks a server for its exports on a raw RPC context. Not supported: returns -ENOSYS, and `cb` is not called.

@@ -26,6 +26,7 @@ mod guard;
 mod handle;
 mod identity;
 mod links;
+mod locks;
 mod malloc;
 mod messages;
 mod missing;

@@ -209,6 +209,25 @@ impl Executor {
         }
     }
 
+    /// As [`Executor::run`], after [`Executor::shut_down`]: nobody else turns the crank any more.
+    pub fn run_last<T>(&self, operation: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut operation = pin!(operation);
+        let signal = Arc::new(Signal { woken: AtomicBool::new(false), executor: self.myself.clone() });
+        let waker = Waker::from(signal.clone());
+        let mut context = Context::from_waker(&waker);
+        let busy = || Error::new(libc::EINTR, "a thread that cannot be interrupted is in the way");
+        let _turning = self.take_crank().ok_or_else(busy)?;
+        loop {
+            signal.woken.store(false, Ordering::SeqCst);
+            if let Poll::Ready(result) = operation.as_mut().poll(&mut context) {
+                return result;
+            }
+            while !signal.woken.load(Ordering::SeqCst) {
+                self.reactor.turn(|| !signal.woken.load(Ordering::SeqCst))?;
+            }
+        }
+    }
+
     /// Turns the crank once, or sleeps while another thread does.
     fn turn_for(&self, signal: &Signal) -> Result<()> {
         let Some(turning) = self.take_crank() else {

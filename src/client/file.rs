@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use libc::c_int;
 
 use super::cache::PageCache;
+use super::locks::Locking;
 use super::path::Object;
 use super::{Client, LastLink, Session, lock};
 use crate::attributes::{FileType, Handle, SetAttributes};
@@ -24,6 +25,7 @@ pub struct File {
     /// Where the last read ended.
     pub(super) read_to: AtomicU64,
     pub(super) cache: Arc<PageCache>,
+    pub(super) locking: Locking,
 }
 
 /// Data the server may still lose.
@@ -68,6 +70,7 @@ impl File {
             unstable: Mutex::default(),
             read_to: AtomicU64::new(0),
             cache: client.caches.of(&handle),
+            locking: Locking::default(),
         })
     }
 
@@ -139,12 +142,13 @@ impl Client {
         self.caches.invalidate(&file.handle);
     }
 
-    /// Closes a file; an error tells that data written before may be lost. The handle is gone either way.
+    /// Closes a file and gives its locks back; an error tells that data written before may be lost. The handle is
+    /// gone either way.
     pub async fn close(self: Arc<Self>, file: Arc<File>) -> Result<()> {
-        if !lock(&file.unstable).dirty {
-            return Ok(());
-        }
-        self.commit(&file).await.map_err(|error| error.during("close").at(&file.path))
+        let dirty = lock(&file.unstable).dirty;
+        let stable = if dirty { self.commit(&file).await } else { Ok(()) };
+        self.release_locks(&file).await;
+        stable.map_err(|error| error.during("close").at(&file.path))
     }
 
     /// Returns when everything written to the file is on stable storage.

@@ -8,6 +8,8 @@ mod discovery;
 mod executor;
 mod file;
 mod join;
+mod lock_manager;
+mod locks;
 mod mount;
 mod namespace;
 mod path;
@@ -26,6 +28,7 @@ pub use crate::v3::Export;
 pub use directory::{Directory, Entry};
 pub use discovery::find_local_servers;
 pub use file::File;
+pub use locks::{Change, Span};
 pub use mount::exports;
 pub use path::LastLink;
 pub use settings::Settings;
@@ -128,10 +131,13 @@ impl Client {
         self.executor.length()
     }
 
-    /// Ends all that is under way with EINTR, callbacks included, and closes the connection.
+    /// Ends all that is under way with EINTR, callbacks included, gives all locks back and closes the connection.
     pub fn shut_down(&self) {
         self.executor.shut_down();
-        *lock(&self.mounted) = None;
+        let mounted = lock(&self.mounted).take();
+        if let Some(mounted) = mounted {
+            self.release_all_locks_now(&mounted);
+        }
     }
 
     /// Most bytes of one READ, 0 when not mounted.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::join::join;
+use super::lock_manager::Locks;
 use super::reconnect::keep_up;
 use super::{Client, Session, lock};
 use crate::attributes::{FileType, Handle, Limits};
@@ -33,8 +34,9 @@ pub struct Mounted {
     pub limits: Limits,
     /// The directory as it was asked for.
     pub export: Vec<u8>,
-    mount_service: SocketAddr,
+    pub mount_service: SocketAddr,
     nfs_service: SocketAddr,
+    pub locks: Locks,
     /// Places below where another file system begins, by their path from the root on, as they were come upon; with
     /// the root of that export, or None where it is not exported by itself.
     nested: Mutex<HashMap<Vec<u8>, Option<Handle>>>,
@@ -102,8 +104,9 @@ impl Client {
         }
         let limits = limits.map(sensible)?;
         let (transport, mount_service, nfs_service) = (nfs.transport, services.mount, services.nfs);
-        let (fsid, export, nested) = (attributes.fsid, export.to_vec(), Mutex::default());
-        Ok(Mounted { transport, root, fsid, limits, export, mount_service, nfs_service, nested })
+        let (fsid, export) = (attributes.fsid, export.to_vec());
+        let (locks, nested) = (Locks::default(), Mutex::default());
+        Ok(Mounted { transport, root, fsid, limits, export, mount_service, nfs_service, locks, nested })
     }
 
     fn connect(&self, addresses: impl IntoIterator<Item = SocketAddr>, ports: PortKind) -> Connecting {
@@ -199,7 +202,11 @@ impl Client {
             let mount = self.mount_client(mounted.mount_service, deadline).await?;
             mount.umnt(&mounted.export).await
         };
-        let _unheard = self.reactor.until(deadline, tell).await;
+        let release = async {
+            self.release_all_locks(&mounted, deadline).await;
+            Ok(())
+        };
+        let _unheard = join(self.reactor.until(deadline, tell), self.reactor.until(deadline, release)).await;
         Ok(())
     }
 }

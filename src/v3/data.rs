@@ -138,7 +138,7 @@ impl Writing {
     }
 }
 
-fn put_opaque(to: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn put_opaque(to: &mut Vec<u8>, bytes: &[u8]) {
     to.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
     to.extend_from_slice(bytes);
     to.resize(to.len() + (bytes.len().wrapping_neg() & 3), 0);

@@ -1,10 +1,12 @@
-//! NFS version 3 and MOUNT version 3 (RFC 1813), and the portmapper that finds them (RFC 1833).
+//! NFS version 3 and MOUNT version 3 (RFC 1813), the lock manager beside them (XNFS), and the portmapper that finds
+//! them (RFC 1833).
 
 mod channel;
 mod convert;
 mod data;
 mod mount;
 mod nfs;
+mod nlm;
 mod patience;
 mod shape;
 mod status;
@@ -12,4 +14,5 @@ mod status;
 pub use data::{Reading, Stability, WriteReply, Writing};
 pub use mount::{Export, Mount, PORTMAPPER_PORT, PortMapper};
 pub use nfs::{DirEntry, DirPage, Nfs, Place};
+pub use nlm::{Lock, LockCall, LockManager, LockOwner, LockStatus};
 pub use patience::Patience;

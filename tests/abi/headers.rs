@@ -36,6 +36,7 @@ pub const HEADERS: [Header; 2] = [
             "file",
             "data",
             "position",
+            "locks",
             "namespace",
             "directory",
             "file_system",

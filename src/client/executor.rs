@@ -10,7 +10,6 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use super::lock;
@@ -33,7 +32,7 @@ pub struct Executor {
     servicing: AtomicUsize,
     closed: AtomicBool,
     /// The threads that are inside, and how many calls deep.
-    inside: Mutex<Vec<(ThreadId, usize)>>,
+    inside: Mutex<Vec<(ThreadMark, usize)>>,
     left: Condvar,
     myself: Weak<Executor>,
 }
@@ -125,12 +124,20 @@ impl Wake for Signal {
 /// How long a context that is shut down waits for other threads to leave it.
 const LEAVING: Duration = Duration::from_secs(5);
 
+/// Tells threads apart, without the allocation that std makes for the name of a thread that C has started.
+type ThreadMark = usize;
+
+fn thread_mark() -> ThreadMark {
+    thread_local!(static MARK: u8 = const { 0 });
+    MARK.with(|mark| std::ptr::from_ref(mark).addr())
+}
+
 /// A thread that is inside.
 struct Inside<'a>(&'a Executor);
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        let (mut inside, thread) = (lock(&self.0.inside), thread::current().id());
+        let (mut inside, thread) = (lock(&self.0.inside), thread_mark());
         if let Some(index) = inside.iter().position(|(id, _)| *id == thread) {
             inside[index].1 -= 1;
             if inside[index].1 == 0 {
@@ -174,7 +181,7 @@ impl Executor {
     }
 
     fn enter(&self) -> Inside<'_> {
-        let (mut inside, thread) = (lock(&self.inside), thread::current().id());
+        let (mut inside, thread) = (lock(&self.inside), thread_mark());
         match inside.iter_mut().find(|(id, _)| *id == thread) {
             Some((_, depth)) => *depth += 1,
             None => inside.push((thread, 1)),
@@ -409,8 +416,8 @@ impl Executor {
         while let Some(completion) = self.next_completion() {
             completion();
         }
-        let this = thread::current().id();
-        let others = |inside: &mut Vec<(ThreadId, usize)>| inside.iter().any(|(id, _)| *id != this);
+        let this = thread_mark();
+        let others = |inside: &mut Vec<(ThreadMark, usize)>| inside.iter().any(|(id, _)| *id != this);
         let waited = self.left.wait_timeout_while(lock(&self.inside), LEAVING, others);
         drop(waited);
         // What the others completed on their way out.

@@ -142,12 +142,14 @@ impl Client {
 
     /// Most bytes of one READ, 0 when not mounted.
     pub fn read_max(&self) -> u64 {
-        lock(&self.mounted).as_ref().map_or(0, |mounted| u64::from(mounted.limits.read_max))
+        let server = lock(&self.mounted).as_ref().map_or(0, |mounted| u64::from(mounted.limits.read_max));
+        self.settings().read_max.map_or(server, |own| own.min(server))
     }
 
     /// Most bytes of one WRITE, 0 when not mounted.
     pub fn write_max(&self) -> u64 {
-        lock(&self.mounted).as_ref().map_or(0, |mounted| u64::from(mounted.limits.write_max))
+        let server = lock(&self.mounted).as_ref().map_or(0, |mounted| u64::from(mounted.limits.write_max));
+        self.settings().write_max.map_or(server, |own| own.min(server))
     }
 
     /// The current directory, from the root of the export on.

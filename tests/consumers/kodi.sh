@@ -17,12 +17,14 @@ web=http://127.0.0.1:8080
 
 # --- What is on the server, all of it before the first look at it.
 
-media() { # DIRECTORY: long.wav, 3000 seconds of noise, and long.avi, 300 seconds, with its index at the end
+# sound.wav, 3000 seconds of noise, and film.avi, 300 seconds, with its index at the end. (One name for both would make
+# the one the other's sound.)
+media() { # DIRECTORY
     python3 - "$1" <<'PYTHON'
 import random, struct, sys, wave
 
 random.seed(5)
-with wave.open(sys.argv[1] + "/long.wav", "wb") as sound:
+with wave.open(sys.argv[1] + "/sound.wav", "wb") as sound:
     sound.setnchannels(1)
     sound.setsampwidth(1)
     sound.setframerate(8000)
@@ -42,7 +44,7 @@ picture = struct.pack("<IIIHH4s5I", 40, width, height, 1, 12, b"I420", size, 0, 
 lists = group(b"hdrl", chunk(b"avih", header), group(b"strl", chunk(b"strh", stream), chunk(b"strf", picture)))
 index = b"".join(b"00db" + struct.pack("<3I", 0x10, 4 + i * (size + 8), size) for i in range(frames))
 movie = group(b"movi", *(chunk(b"00db", random.randbytes(size)) for i in range(frames)))
-with open(sys.argv[1] + "/long.avi", "wb") as video:
+with open(sys.argv[1] + "/film.avi", "wb") as video:
     video.write(chunk(b"RIFF", b"AVI " + lists + movie + chunk(b"idx1", index)))
 PYTHON
 }
@@ -64,7 +66,7 @@ fill() {
     # Of a directory that it has listed, it knows links only by what they lead to.
     ln -s ../bytes.mp4 "$EXPORT/links/link.mp4"
     for ((number = 0; number < 700; number++)); do
-        head -c "$number" "$EXPORT/long.wav" >"$EXPORT/many/track number $number of this long directory.mp4"
+        head -c "$number" "$EXPORT/sound.wav" >"$EXPORT/many/track number $number of this long directory.mp4"
     done
     chmod 777 "$EXPORT/upload"
     chmod 700 "$EXPORT/closed"
@@ -90,6 +92,7 @@ XML
     for kind in programs video music pictures files; do
         cat <<XML
 <$kind>
+    <source><name>network</name><path pathversion="1">nfs://</path></source>
     <source><name>server</name><path pathversion="1">nfs://127.0.0.1/</path></source>
     <source><name>export</name><path pathversion="1">$url/</path></source>
     <source><name>read-only</name><path pathversion="1">nfs://127.0.0.1$EXPORT_RO/</path></source>
@@ -100,7 +103,7 @@ XML
     printf 'pcm.default { type null }\nctl.default { type hw card 0 }\n' >alsa.conf
     # It serves the web only when there is a network.
     ip link show kodi0 || ip link add kodi0 type veth peer name kodi1
-    ip addr add 192.0.2.1/24 dev kodi0
+    ip addr add 192.0.2.1/24 brd + dev kodi0
     ip link set kodi0 up
     ip link set kodi1 up
     ((EUID != 0)) || chown -R 65534:65534 .
@@ -211,7 +214,7 @@ ranges() {
 
 side_by_side() {
     local number path
-    call Files.PrepareDownload "$(json path "$url/long.wav")"
+    call Files.PrepareDownload "$(json path "$url/sound.wav")"
     path=$(jq -r .details.path result)
     for number in 1 2 3 4 5 6 7 8; do
         curl -sSf -m 60 -o "copy$number" "$web/$path" &
@@ -220,7 +223,7 @@ side_by_side() {
     same bytes.mp4
     wait
     for number in 1 2 3 4 5 6 7 8; do
-        cmp "copy$number" "$EXPORT/long.wav"
+        cmp "copy$number" "$EXPORT/sound.wav"
     done
 }
 
@@ -422,8 +425,8 @@ check "a link" same links/link.mp4
 check "parts of files, also behind 4 GiB" ranges
 check "8 downloads side by side" side_by_side
 
-check "sound, told to seek" plays audio "$url/long.wav" 3000 200
-check "a film, told to seek" plays video "$url/long.avi" 300 5
+check "sound, told to seek" plays audio "$url/sound.wav" 3000 200
+check "a film, told to seek" plays video "$url/film.avi" 300 5
 
 check "scripts write" writes
 check "scripts read" script read
@@ -436,7 +439,7 @@ check "a missing file" refuses download copy "$url/missing.mp4"
 check "a missing film" does_not_play "$url/missing.avi"
 check "a missing directory" refuses names_in "$url/missing/"
 ((EUID != 0)) || check "a closed directory" refuses names_in "$url/closed/"
-check "after all that, it still plays" plays audio "$url/long.wav" 3000 200
+check "after all that, it still plays" plays audio "$url/sound.wav" 3000 200
 check "the end" ends
 
 finish

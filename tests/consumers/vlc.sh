@@ -74,7 +74,6 @@ fill() {
     for ((number = 0; number < 400; number++)); do
         head -c $((number * 999 + 5000)) noise.flac >"$EXPORT/many/track $number of this directory.bin"
     done
-    cp noise.wav "$EXPORT_RO/read-only.wav"
     cp noise.wav "$EXPORT/private.wav"
     cp noise.wav "$EXPORT/forbidden.wav"
     cp noise.wav "$EXPORT/closed/in.wav"
@@ -212,13 +211,11 @@ has() { # NAME...
     done
 }
 
-# Every export becomes an item; one that is played turns into the files in it and, sooner or later, below.
+# Every export becomes an item; the first, which is played, turns into the files in it and, sooner or later, below.
 exports() {
     echo "add nfs://127.0.0.1" >&8
-    wait_for 10 has 'long\.wav' 'noise\.ogg' 'video\.mp4' "$EXPORT_RO"
-    ask "goto $(grep -c '^|  - ' answer)" 'goto: returned 0'
-    wait_for 10 has 'long\.wav' 'noise\.ogg' 'video\.mp4' 'read-only\.wav'
-    ask status "new input: nfs://127.0.0.1$EXPORT_RO/read-only.wav"
+    wait_for 10 has "$EXPORT_RO" 'long\.wav' 'noise\.ogg' 'video\.mp4' 'forbidden\.wav'
+    ask status "new input: nfs://127.0.0.1$EXPORT/album/"
     clear_list
 }
 

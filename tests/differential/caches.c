@@ -31,7 +31,8 @@ static void sequential(const char *label, uint64_t size)
         sum = sum * 31 + checksum(piece, ret);
         at += ret;
     }
-    printf("%s: %s at=%llu of %llu sum=%08x\n", label, outcome(ret), (unsigned long long)at, (unsigned long long)size, sum);
+    printf("%s: %s at=%llu of %llu sum=%08x\n", label, outcome(ret), (unsigned long long)at, (unsigned long long)size,
+           sum);
 }
 
 int main(int argc, char **argv)

@@ -1,5 +1,6 @@
 /* Each function that takes a path, in both its forms, on each kind of path, as root, as another user and on a
- * read-only export: each in a tree of its own. The two forms must agree; what they say is printed once. */
+ * read-only export: each in a tree of its own. The two forms must agree; what they say is printed once. With $BRIEF
+ * set, as root only. */
 #include "async.h"
 
 static struct timeval times[2] = {{1000000000, 0}, {1100000000, 0}};
@@ -188,9 +189,10 @@ static void plant(const char *export_of_tree, const char *name)
 }
 
 static const char *const names[] = {
-    "file",  "dir",     "empty",     "link",   "dirlink",       "broken",        "loop",     "loop/x",     "fifo",
-    "new",   "missing/x", "file/x",  "mine",   "dir/inner",     "dirlink/inner", "dir/new",  "broken/x",   "private/inner",
-    "private/new", "open/inner", "open/new", "./new2",  "dir/../file",
+    "file",      "dir",      "empty",     "link",          "dirlink",       "broken",      "loop",
+    "loop/x",    "fifo",     "new",       "missing/x",     "file/x",        "mine",        "dir/inner",
+    "dir/new",   "broken/x", "open/new",  "dirlink/inner", "private/inner", "private/new", "open/inner",
+    "./new2",    "dir/../file",
 };
 
 /* The tree as it is now, without what cannot be compared. */
@@ -337,15 +339,16 @@ int main(int argc, char **argv)
     alarm(140);
     must(chmod(export_dir, 0755) == 0, "chmod", "/");
     plant_all(export_dir, "root");
-    plant_all(export_dir, "user");
-    plant_all(readonly_dir, "read-only");
-
-    nfs = mount_user();
-    all(export_dir, "user");
-    nfs_destroy_context(nfs);
-    nfs = mount_dir(readonly_dir, 0, 0);
-    all(readonly_dir, "read-only");
-    nfs_destroy_context(nfs);
+    if (getenv("BRIEF") == NULL) {
+        plant_all(export_dir, "user");
+        plant_all(readonly_dir, "read-only");
+        nfs = mount_user();
+        all(export_dir, "user");
+        nfs_destroy_context(nfs);
+        nfs = mount_dir(readonly_dir, 0, 0);
+        all(readonly_dir, "read-only");
+        nfs_destroy_context(nfs);
+    }
     mount_export();
     all(export_dir, "root");
     for (i = 0; i < COUNT(functions); i++)

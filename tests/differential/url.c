@@ -84,6 +84,21 @@ static void show(const char *operation, const char *text, struct nfs_url *url)
     nfs_destroy_url(url);
 }
 
+static struct nfs_url *full(struct nfs_context *context, const char *url)
+{
+    return nfs_parse_url_full(context, url);
+}
+
+static struct nfs_url *dir(struct nfs_context *context, const char *url)
+{
+    return nfs_parse_url_dir(context, url);
+}
+
+static struct nfs_url *incomplete(struct nfs_context *context, const char *url)
+{
+    return nfs_parse_url_incomplete(context, url);
+}
+
 static void each(const char *operation, struct nfs_url *parse(struct nfs_context *, const char *))
 {
     size_t i;
@@ -145,9 +160,9 @@ static void arguments(void)
 int main(int argc, char **argv)
 {
     start(argc, argv);
-    each("full", nfs_parse_url_full);
-    each("dir", nfs_parse_url_dir);
-    each("incomplete", nfs_parse_url_incomplete);
+    each("full", full);
+    each("dir", dir);
+    each("incomplete", incomplete);
     long_parts();
     arguments();
     nfs_destroy_url(NULL);

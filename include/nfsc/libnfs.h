@@ -126,7 +126,8 @@ struct nfs_url {
 
 /**
  * Called when an asynchronous operation is complete: exactly once for each operation that was accepted, from
- * within nfs_service(), a synchronous call or nfs_destroy_context() on the same context.
+ * within nfs_service(), a synchronous call or nfs_destroy_context() on the same context, or on the thread of
+ * nfs_mt_service_thread_start().
  *
  * `err` is 0 (or a count, where the function says so), or a negative errno. After an error `data` is a string
  * that describes it. Otherwise it is what the function says. It is valid during the callback only, unless it is
@@ -315,6 +316,24 @@ EXTERN int nfs_service(struct nfs_context *nfs, int revents);
  * Returns how many asynchronous operations are not complete.
  */
 EXTERN int nfs_queue_length(struct nfs_context *nfs);
+
+#if !defined(LIBNFS_ABI_13)
+/**
+ * Starts a thread that serves the context from now on, so that the program need not: callbacks run on that thread,
+ * and synchronous calls work from any other. The thread does not run signal handlers. Returns 0 or -errno,
+ * -EALREADY when there is such a thread.
+ */
+EXTERN int nfs_mt_service_thread_start(struct nfs_context *nfs);
+#endif
+
+#if !defined(LIBNFS_ABI_13)
+/**
+ * Ends the thread of nfs_mt_service_thread_start(), which nfs_destroy_context() does as well. Returns when a callback
+ * that it runs has returned, unless it is called from there. Calls that are not complete go on when the context is
+ * served.
+ */
+EXTERN void nfs_mt_service_thread_stop(struct nfs_context *nfs);
+#endif
 
 /**
  * Makes the context use `auth` from the next call on, until nfs_set_uid() or a relative changes it again. The
@@ -1185,21 +1204,6 @@ EXTERN void nfs4_set_client_name(struct nfs_context *nfs, const char *id);
  * Sets the verifier of this client for NFS version 4, eight bytes. Not supported: only nfs_get_error() tells.
  */
 EXTERN void nfs4_set_verifier(struct nfs_context *nfs, const char *verifier);
-
-#if !defined(LIBNFS_ABI_13)
-/**
- * Starts a thread that serves the context, so that other threads can use it at once. Not supported: returns
- * -ENOSYS.
- */
-EXTERN int nfs_mt_service_thread_start(struct nfs_context *nfs);
-#endif
-
-#if !defined(LIBNFS_ABI_13)
-/**
- * Ends the thread of nfs_mt_service_thread_start(). Not supported: only nfs_get_error() tells.
- */
-EXTERN void nfs_mt_service_thread_stop(struct nfs_context *nfs);
-#endif
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -40,3 +40,21 @@ pub extern "C" fn nfs_service(nfs: *mut nfs_context, revents: c_int) -> c_int {
 pub extern "C" fn nfs_queue_length(nfs: *mut nfs_context) -> c_int {
     guard(nfs, |context| Ok(c_int::try_from(context.client.queue_length()).unwrap_or(c_int::MAX)))
 }
+
+/// Starts a thread that serves the context from now on, so that the program need not: callbacks run on that thread,
+/// and synchronous calls work from any other. The thread does not run signal handlers. Returns 0 or -errno,
+/// -EALREADY when there is such a thread.
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_mt_service_thread_start(nfs: *mut nfs_context) -> c_int {
+    guard(nfs, |context| context.client.start_service().map(|()| 0))
+}
+
+/// Ends the thread of nfs_mt_service_thread_start(), which nfs_destroy_context() does as well. Returns when a callback
+/// that it runs has returned, unless it is called from there. Calls that are not complete go on when the context is
+/// served.
+#[cfg(not(libnfs_abi = "13"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn nfs_mt_service_thread_stop(nfs: *mut nfs_context) {
+    guard_or(nfs, |_| (), |context| context.client.stop_service());
+}

@@ -3,7 +3,7 @@
 
 use libc::{c_char, c_int, c_void};
 
-use super::guard::{guard, guard_or};
+use super::guard::guard_or;
 use super::types::{nfs_context, rpc_cb, rpc_context};
 use crate::error::{Error, Result};
 
@@ -36,19 +36,4 @@ pub extern "C" fn nfs4_set_client_name(nfs: *mut nfs_context, id: *const c_char)
 pub extern "C" fn nfs4_set_verifier(nfs: *mut nfs_context, verifier: *const c_char) {
     let _ = verifier;
     guard_or(nfs, |_| (), |_| missing("nfs4_set_verifier"));
-}
-
-/// Starts a thread that serves the context, so that other threads can use it at once. Not supported: returns
-/// -ENOSYS.
-#[cfg(not(libnfs_abi = "13"))]
-#[unsafe(no_mangle)]
-pub extern "C" fn nfs_mt_service_thread_start(nfs: *mut nfs_context) -> c_int {
-    guard(nfs, |_| missing("nfs_mt_service_thread_start"))
-}
-
-/// Ends the thread of nfs_mt_service_thread_start(). Not supported: only nfs_get_error() tells.
-#[cfg(not(libnfs_abi = "13"))]
-#[unsafe(no_mangle)]
-pub extern "C" fn nfs_mt_service_thread_stop(nfs: *mut nfs_context) {
-    guard_or(nfs, |_| (), |_| missing("nfs_mt_service_thread_stop"));
 }

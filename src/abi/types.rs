@@ -35,7 +35,8 @@ pub struct nfs_url {
 }
 
 /// Called when an asynchronous operation is complete: exactly once for each operation that was accepted, from
-/// within nfs_service(), a synchronous call or nfs_destroy_context() on the same context.
+/// within nfs_service(), a synchronous call or nfs_destroy_context() on the same context, or on the thread of
+/// nfs_mt_service_thread_start().
 ///
 /// `err` is 0 (or a count, where the function says so), or a negative errno. After an error `data` is a string
 /// that describes it. Otherwise it is what the function says. It is valid during the callback only, unless it is

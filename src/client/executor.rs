@@ -1,18 +1,22 @@
 //! Who turns the crank: synchronous calls, event loops, and several threads in turns.
 //!
-//! There is no thread of our own. Whoever needs progress turns the crank for all; another thread that comes
-//! meanwhile sends its own calls and sleeps until its result is there or the crank is free.
+//! Whoever needs progress turns the crank for all; another thread that comes meanwhile sends its own calls and
+//! sleeps until its result is there or the crank is free. There is no thread of our own, unless the program asks for
+//! one ([`Executor::serve`]), which then turns alone.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::os::fd::RawFd;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
 use std::time::Duration;
 
+use super::crank::Crank;
 use super::lock;
+use super::threads::Threads;
 use crate::error::{Error, Result};
 use crate::io::Reactor;
 use crate::rpc::Connection;
@@ -26,14 +30,11 @@ pub struct Executor {
     tasks: Mutex<Tasks>,
     ready: Mutex<VecDeque<Arc<Task>>>,
     completions: Mutex<VecDeque<Completion>>,
-    crank: Mutex<Crank>,
-    handover: Condvar,
+    crank: Crank,
     /// Turns under way: what callbacks queue is sent at the end of the turn.
     servicing: AtomicUsize,
     closed: AtomicBool,
-    /// The threads that are inside, and how many calls deep.
-    inside: Mutex<Vec<(ThreadMark, usize)>>,
-    left: Condvar,
+    threads: Threads,
     myself: Weak<Executor>,
 }
 
@@ -44,12 +45,6 @@ struct Tasks {
     background: usize,
     next: u64,
     closed: bool,
-}
-
-#[derive(Default)]
-struct Crank {
-    busy: bool,
-    waiters: usize,
 }
 
 struct Task {
@@ -100,8 +95,8 @@ impl Wake for Task {
     }
 }
 
-/// Wakes a thread that waits for its synchronous call.
-struct Signal {
+/// Wakes a thread that waits for its synchronous call, or ends one that serves.
+pub struct Signal {
     woken: AtomicBool,
     executor: Weak<Executor>,
 }
@@ -115,53 +110,12 @@ impl Wake for Signal {
         self.woken.store(true, Ordering::SeqCst);
         let Some(executor) = self.executor.upgrade() else { return };
         executor.reactor.ring_if_blocked();
-        if lock(&executor.crank).waiters > 0 {
-            executor.handover.notify_all();
-        }
+        executor.crank.look_again();
     }
 }
 
 /// How long a context that is shut down waits for other threads to leave it.
 const LEAVING: Duration = Duration::from_secs(5);
-
-/// Tells threads apart, without the allocation that std makes for the name of a thread that C has started.
-type ThreadMark = usize;
-
-fn thread_mark() -> ThreadMark {
-    thread_local!(static MARK: u8 = const { 0 });
-    MARK.with(|mark| std::ptr::from_ref(mark).addr())
-}
-
-/// A thread that is inside.
-struct Inside<'a>(&'a Executor);
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        let (mut inside, thread) = (lock(&self.0.inside), thread_mark());
-        if let Some(index) = inside.iter().position(|(id, _)| *id == thread) {
-            inside[index].1 -= 1;
-            if inside[index].1 == 0 {
-                inside.swap_remove(index);
-                if self.0.closed.load(Ordering::SeqCst) {
-                    self.0.left.notify_all();
-                }
-            }
-        }
-    }
-}
-
-/// The right to turn the crank; given back even when something panics.
-struct Turning<'a>(&'a Executor);
-
-impl Drop for Turning<'_> {
-    fn drop(&mut self) {
-        let mut crank = lock(&self.0.crank);
-        crank.busy = false;
-        if crank.waiters > 0 {
-            self.0.handover.notify_all();
-        }
-    }
-}
 
 impl Executor {
     pub fn new(reactor: Arc<Reactor<Connection>>) -> Arc<Self> {
@@ -170,37 +124,31 @@ impl Executor {
             tasks: Mutex::default(),
             ready: Mutex::default(),
             completions: Mutex::default(),
-            crank: Mutex::default(),
-            handover: Condvar::new(),
+            crank: Crank::default(),
             servicing: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
-            inside: Mutex::default(),
-            left: Condvar::new(),
+            threads: Threads::default(),
             myself: myself.clone(),
         })
     }
 
-    fn enter(&self) -> Inside<'_> {
-        let (mut inside, thread) = (lock(&self.inside), thread_mark());
-        match inside.iter_mut().find(|(id, _)| *id == thread) {
-            Some((_, depth)) => *depth += 1,
-            None => inside.push((thread, 1)),
-        }
-        Inside(self)
-    }
-
-    fn open(&self) -> Result<()> {
+    /// EINTR after [`Executor::shut_down`].
+    pub fn open(&self) -> Result<()> {
         match self.closed.load(Ordering::SeqCst) {
             false => Ok(()),
             true => Err(Error::new(libc::EINTR, "the context is being destroyed")),
         }
     }
 
+    pub fn signal(&self) -> Arc<Signal> {
+        Arc::new(Signal { woken: AtomicBool::new(false), executor: self.myself.clone() })
+    }
+
     /// Turns the crank until `operation` is done; EINTR when the context is shut down meanwhile.
     pub fn run<T>(&self, operation: impl Future<Output = Result<T>>) -> Result<T> {
-        let _inside = self.enter();
+        let _inside = self.threads.enter();
         let mut operation = pin!(operation);
-        let signal = Arc::new(Signal { woken: AtomicBool::new(false), executor: self.myself.clone() });
+        let signal = self.signal();
         let waker = Waker::from(signal.clone());
         let mut context = Context::from_waker(&waker);
         loop {
@@ -219,11 +167,11 @@ impl Executor {
     /// As [`Executor::run`], after [`Executor::shut_down`]: nobody else turns the crank any more.
     pub fn run_last<T>(&self, operation: impl Future<Output = Result<T>>) -> Result<T> {
         let mut operation = pin!(operation);
-        let signal = Arc::new(Signal { woken: AtomicBool::new(false), executor: self.myself.clone() });
+        let signal = self.signal();
         let waker = Waker::from(signal.clone());
         let mut context = Context::from_waker(&waker);
         let busy = || Error::new(libc::EINTR, "a thread that cannot be interrupted is in the way");
-        let _turning = self.take_crank().ok_or_else(busy)?;
+        let _turning = self.crank.take().ok_or_else(busy)?;
         loop {
             signal.woken.store(false, Ordering::SeqCst);
             if let Poll::Ready(result) = operation.as_mut().poll(&mut context) {
@@ -235,34 +183,37 @@ impl Executor {
         }
     }
 
+    /// Turns the crank for all threads, and runs all callbacks, until `end` is woken or the context is shut down.
+    /// `started` is called when this has begun.
+    pub fn serve(&self, end: &Signal, started: impl FnOnce()) {
+        const AFTER_AN_ERROR: Duration = Duration::from_millis(10);
+        let _inside = self.threads.enter();
+        let _serving = self.crank.serve();
+        self.reactor.ring_if_blocked(); // who turns now is to make room
+        started();
+        while !end.woken.load(Ordering::SeqCst) && self.open().is_ok() {
+            if self.turn_for(end).is_err() {
+                thread::sleep(AFTER_AN_ERROR); // the system has no memory for poll(2): do not make it worse
+            }
+        }
+    }
+
     /// Turns the crank once, or sleeps while another thread does.
     fn turn_for(&self, signal: &Signal) -> Result<()> {
-        let Some(turning) = self.take_crank() else {
+        let Some(turning) = self.crank.take() else {
             self.reactor.flush();
             self.reactor.ring_if_blocked(); // our deadline may be the next one
-            let mut crank = lock(&self.crank);
-            crank.waiters += 1;
-            while crank.busy && !signal.woken.load(Ordering::SeqCst) && self.open().is_ok() {
-                crank = self.handover.wait(crank).unwrap_or_else(std::sync::PoisonError::into_inner);
-            }
-            crank.waiters -= 1;
+            self.crank.wait(|| signal.woken.load(Ordering::SeqCst) || self.open().is_err());
             return Ok(());
         };
         let may_wait = || !signal.woken.load(Ordering::SeqCst) && !self.has_work() && self.open().is_ok();
         let result = self.reactor.turn(may_wait);
         drop(turning);
-        self.run_ready();
-        self.run_completions();
-        result
-    }
-
-    fn take_crank(&self) -> Option<Turning<'_>> {
-        let mut crank = lock(&self.crank);
-        if crank.busy {
-            return None;
+        if self.crank.is_ours() {
+            self.run_ready();
+            self.run_completions();
         }
-        crank.busy = true;
-        Some(Turning(self))
+        result
     }
 
     fn has_work(&self) -> bool {
@@ -271,8 +222,8 @@ impl Executor {
 
     /// One turn of a program's own event loop.
     pub fn service(&self) -> Result<()> {
-        let _inside = self.enter();
-        let Some(turning) = self.take_crank() else {
+        let _inside = self.threads.enter();
+        let Some(turning) = self.crank.take() else {
             self.reactor.flush();
             return Ok(());
         };
@@ -300,7 +251,13 @@ impl Executor {
 
     /// Called before a program waits.
     pub fn prepare_wait(&self) {
-        self.reactor.before_wait(!self.has_work());
+        // While another thread turns, the bell may be there to wake that.
+        self.crank.if_free(|| {
+            if !self.has_work() {
+                self.reactor.silence();
+            }
+        });
+        self.reactor.flush();
     }
 
     /// Starts an operation at once; EINTR after [`Executor::shut_down`].
@@ -318,6 +275,7 @@ impl Executor {
                 self.reactor.ring();
             }
         }
+        self.reactor.ring_if_blocked(); // whoever turns does not know of this yet
         Ok(())
     }
 
@@ -395,12 +353,12 @@ impl Executor {
     }
 
     /// Gives up all operations: their callbacks run with EINTR, and the calls of other threads return, before this
-    /// does. No new ones start. A thread that does not come back from a callback is not waited for for ever.
-    pub fn shut_down(&self) {
+    /// does. No new ones start. A thread that does not come back from a callback is not waited for for ever: then this
+    /// is false.
+    pub fn shut_down(&self) -> bool {
         self.closed.store(true, Ordering::SeqCst);
         self.reactor.ring_if_blocked();
-        drop(lock(&self.crank)); // whoever is about to wait sees `closed`, or is woken
-        self.handover.notify_all();
+        self.crank.look_again();
         let live = {
             let mut tasks = lock(&self.tasks);
             (tasks.closed, tasks.background) = (true, 0);
@@ -416,13 +374,11 @@ impl Executor {
         while let Some(completion) = self.next_completion() {
             completion();
         }
-        let this = thread_mark();
-        let others = |inside: &mut Vec<(ThreadMark, usize)>| inside.iter().any(|(id, _)| *id != this);
-        let waited = self.left.wait_timeout_while(lock(&self.inside), LEAVING, others);
-        drop(waited);
+        let alone = self.threads.wait_for_others(LEAVING);
         // What the others completed on their way out.
         while let Some(completion) = self.next_completion() {
             completion();
         }
+        alone
     }
 }

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod cache;
+mod crank;
 mod data;
 mod directory;
 mod discovery;
@@ -14,9 +15,11 @@ mod mount;
 mod namespace;
 mod path;
 mod reconnect;
+mod service;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 use std::future::Future;
 use std::os::fd::RawFd;
@@ -40,6 +43,7 @@ use crate::v3::Nfs;
 use cache::Caches;
 use executor::Executor;
 use mount::Mounted;
+use service::ServiceThread;
 
 /// One NFS context. Shared by its operations; every method may be called from any thread.
 pub struct Client {
@@ -51,6 +55,7 @@ pub struct Client {
     working_directory: Mutex<Vec<u8>>,
     credential: Mutex<Option<(Identity, Credential)>>,
     caches: Caches,
+    service: Mutex<Option<ServiceThread>>,
 }
 
 /// Who a credential was made for.
@@ -80,6 +85,7 @@ impl Client {
             working_directory: Mutex::new(b"/".to_vec()),
             credential: Mutex::new(None),
             caches: Caches::default(),
+            service: Mutex::new(None),
         }))
     }
 
@@ -133,7 +139,11 @@ impl Client {
 
     /// Ends all that is under way with EINTR, callbacks included, gives all locks back and closes the connection.
     pub fn shut_down(&self) {
-        self.executor.shut_down();
+        let alone = self.executor.shut_down();
+        let service = lock(&self.service).take();
+        if let (true, Some(service)) = (alone, service) {
+            service.stop();
+        }
         let mounted = lock(&self.mounted).take();
         if let Some(mounted) = mounted {
             self.release_all_locks_now(&mounted);

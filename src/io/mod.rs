@@ -5,6 +5,7 @@ mod memory;
 mod reactor;
 mod resolve;
 mod socket;
+mod thread;
 mod waiter;
 
 pub use datagram::{Datagrams, broadcast_addresses};
@@ -12,3 +13,4 @@ pub use memory::{Block, Destination, Source};
 pub use reactor::{LinkId, OUTGOING_SLICES, Reactor, Receive, Received, Wire};
 pub use resolve::{host_name, resolve};
 pub use socket::{Connecting, PortKind, Stream};
+pub use thread::spawn;

@@ -255,7 +255,8 @@ impl<W: Wire> Reactor<W> {
         }
     }
 
-    fn silence(&self) {
+    /// Takes [`Reactor::ring`] back.
+    pub fn silence(&self) {
         if self.rung.swap(false, Ordering::SeqCst) {
             self.bell.silence();
         }
@@ -288,14 +289,6 @@ impl<W: Wire> Reactor<W> {
     /// Whether a program's event loop drives this reactor.
     pub fn has_descriptor(&self) -> bool {
         self.state().epoll.is_some()
-    }
-
-    /// Called before the program waits: sends what is queued; `quiet` when nothing else is left to do.
-    pub fn before_wait(&self, quiet: bool) {
-        if quiet {
-            self.silence();
-        }
-        self.flush();
     }
 
     /// One turn. `may_wait` is asked last, when news from other threads would already ring the bell.

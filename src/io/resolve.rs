@@ -3,10 +3,10 @@
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Instant;
 
 use super::reactor::{Reactor, Wire};
+use super::thread::spawn;
 use super::waiter::Bell;
 use crate::error::{Error, Result};
 
@@ -72,32 +72,5 @@ fn ask(host: String, answer: Arc<Answer>) -> Result<()> {
         *answer.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         answer.bell.ring();
     };
-    let blocked = SignalsBlocked::new();
-    let spawned = thread::Builder::new().name("nfs-resolve".into()).stack_size(256 * 1024).spawn(lookup);
-    drop(blocked);
-    spawned.map_err(|error| Error::new(libc::EAGAIN, format!("no thread to resolve a name: {error}")))?;
-    Ok(())
-}
-
-/// Signals blocked in this thread, so that a thread started meanwhile never runs the program's handlers.
-struct SignalsBlocked(libc::sigset_t);
-
-impl SignalsBlocked {
-    fn new() -> Self {
-        // SAFETY: sigset_t is plain data, set by the calls below before it is used.
-        let (mut all, mut before): (libc::sigset_t, libc::sigset_t) = unsafe { std::mem::zeroed() };
-        // SAFETY: both sets are valid for the calls.
-        unsafe {
-            libc::sigfillset(&mut all);
-            libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
-        }
-        Self(before)
-    }
-}
-
-impl Drop for SignalsBlocked {
-    fn drop(&mut self) {
-        // SAFETY: the set was filled in by pthread_sigmask.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
-    }
+    spawn("nfs-resolve", 256 << 10, lookup).map(drop)
 }

@@ -3,6 +3,7 @@
 mod caches;
 mod faults;
 mod proxy;
+mod service;
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;

@@ -36,7 +36,7 @@ macro_rules! programs {
 
 programs! {
     access auth caches callbacks chdir chmod chown exports handles limits link lock mkdir_rmdir mknod mount
-    mount_async null open paths read_write readdir rename seek settings stat statvfs symlink truncate unlink url
+    mount_async null open paths read_write readdir rename rpc seek settings stat statvfs symlink truncate unlink url
     utimes walk
 }
 
@@ -266,8 +266,9 @@ fn functions() -> Vec<Function> {
 /// how the call or its callback ended, as a line `FUNCTION ok` or `FUNCTION ERRNO` in the file `$CALLS`.
 fn noting_header(functions: &[Function]) -> String {
     // Here a negative number is no errno, or no failure.
-    const MINUS_ONE: &[&str] = &["nfs_service", "nfs_set_version", "nfs_get_fd", "nfs_telldir"];
-    const SETTINGS: &[&str] = &["nfs_get_timeout", "nfs_get_poll_timeout"];
+    const MINUS_ONE: &[&str] =
+        &["nfs_service", "rpc_service", "nfs_set_version", "nfs_get_fd", "rpc_get_fd", "nfs_telldir"];
+    const SETTINGS: &[&str] = &["nfs_get_timeout", "rpc_get_timeout", "nfs_get_poll_timeout"];
     let mut header = String::from(
         r#"
         #define _GNU_SOURCE
@@ -283,6 +284,8 @@ fn noting_header(functions: &[Function]) -> String {
         #include <utime.h>
         #include <nfsc/libnfs.h>
         #include <nfsc/libnfs-zdr.h>
+        #include <nfsc/libnfs-raw.h>
+        #include <nfsc/libnfs-raw-nfs.h>
 
         static void note(const char *function, const char *how)
         {

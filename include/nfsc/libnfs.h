@@ -235,6 +235,12 @@ struct nfs_statvfs_64 {
 };
 
 /**
+ * Called when an asynchronous call on an RPC context is complete. Like nfs_cb, from within rpc_service() or
+ * rpc_destroy_context(); `status` and `data` are what the function says.
+ */
+typedef void (*rpc_cb)(struct rpc_context *rpc, int status, void *data, void *private_data);
+
+/**
  * A list of servers, from nfs_find_local_servers().
  */
 struct nfs_server_list {
@@ -247,11 +253,6 @@ struct nfs_server_list {
    */
   char *addr;
 };
-
-/**
- * Like nfs_cb, for the raw RPC interface.
- */
-typedef void (*rpc_cb)(struct rpc_context *rpc, int status, void *data, void *private_data);
 
 /**
  * A lock on a part of a file, for nfs_fcntl().
@@ -1174,6 +1175,14 @@ EXTERN struct exportnode *mount_getexports_timeout(const char *server, int timeo
 #endif
 
 /**
+ * Like mount_getexports(), asynchronous, over connections that the RPC context makes for it. Its own timeout applies.
+ * The callback gets 0 and the address of a list (a struct exportnode **, which the original headers call exports *),
+ * valid until it returns; or a negative errno and a sentence. Returns 0 or -errno.
+ */
+EXTERN int mount_getexports_async(struct rpc_context *rpc, const char *server, rpc_cb cb,
+    void *private_data);
+
+/**
  * Frees a list of exports. NULL is left alone.
  */
 EXTERN void mount_free_export_list(struct exportnode *exports);
@@ -1188,12 +1197,6 @@ EXTERN struct nfs_server_list *nfs_find_local_servers(void);
  * Frees a list of servers. NULL is left alone.
  */
 EXTERN void free_nfs_srvr_list(struct nfs_server_list *srv);
-
-/**
- * Asks a server for its exports on a raw RPC context. Not supported: returns -ENOSYS, and `cb` is not called.
- */
-EXTERN int mount_getexports_async(struct rpc_context *rpc, const char *server, rpc_cb cb,
-    void *private_data);
 
 /**
  * Sets the name of this client for NFS version 4. Not supported: only nfs_get_error() tells.

@@ -53,7 +53,7 @@ pub unsafe fn path_or_here(path: *const c_char) -> Vec<u8> {
 
 /// The open file behind a handle, when it belongs to the context.
 pub fn file(context: &Context, nfsfh: *mut nfsfh) -> Result<Arc<File>> {
-    let file = FILES.get(nfsfh)?;
+    let file = FILES.get(nfsfh)?.file();
     if file.client_id() == context.client.id() { Ok(file) } else { Err(foreign("file")) }
 }
 

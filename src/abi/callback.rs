@@ -8,19 +8,25 @@ use libc::c_int;
 use super::arguments::counted;
 use super::context::Context;
 use super::directory::OpenDirectory;
+use super::file::OpenFile;
 use super::handle::{DIRECTORIES, FILES};
 use super::messages::c_string;
-use super::types::{nfs_cb, nfs_context};
+use super::types::{nfs_cb, nfs_context, rpc_cb, rpc_context};
 use crate::client::{Directory, File};
 use crate::error::{Error, Result};
 use crate::io::Block;
 
 /// A callback with its arguments. It is called once.
 pub struct Callback {
-    function: unsafe extern "C" fn(c_int, *mut nfs_context, *mut c_void, *mut c_void),
-    nfs: *mut nfs_context,
+    function: Function,
     private_data: *mut c_void,
     context: Weak<Context>,
+}
+
+/// What is called, and which handle it is given.
+enum Function {
+    Nfs(unsafe extern "C" fn(c_int, *mut nfs_context, *mut c_void, *mut c_void), *mut nfs_context),
+    Rpc(unsafe extern "C" fn(*mut rpc_context, c_int, *mut c_void, *mut c_void), *mut rpc_context),
 }
 
 // SAFETY: the pointers are not followed here; whoever turns the crank of a context, from whichever thread, calls
@@ -38,23 +44,46 @@ impl Callback {
         function: nfs_cb,
         data: *mut c_void,
     ) -> Result<Self> {
-        let function = function.ok_or_else(|| Error::new(libc::EINVAL, "the callback is NULL"))?;
-        Ok(Self { function, nfs, private_data: data, context: Arc::downgrade(context) })
+        let function = Function::Nfs(function.ok_or_else(null)?, nfs);
+        Ok(Self { function, private_data: data, context: Arc::downgrade(context) })
     }
 
-    fn call(self, status: c_int, data: *mut c_void) {
+    /// Like [`Callback::new`].
+    ///
+    /// # Safety
+    /// `function` can be called with `private_data` until it has been, from any thread that serves the context.
+    pub unsafe fn of_rpc(
+        context: &Arc<Context>,
+        rpc: *mut rpc_context,
+        function: rpc_cb,
+        data: *mut c_void,
+    ) -> Result<Self> {
+        let function = Function::Rpc(function.ok_or_else(null)?, rpc);
+        Ok(Self { function, private_data: data, context: Arc::downgrade(context) })
+    }
+
+    pub(super) fn call(self, status: c_int, data: *mut c_void) {
         // SAFETY: by the contract of `new`; `data` is what the function's documentation says, and outlives the call.
-        unsafe { (self.function)(status, self.nfs, data, self.private_data) }
+        unsafe {
+            match self.function {
+                Function::Nfs(function, nfs) => function(status, nfs, data, self.private_data),
+                Function::Rpc(function, rpc) => function(rpc, status, data, self.private_data),
+            }
+        }
     }
 
     /// Tells an error: its sentence can be read from `data` and from nfs_get_error().
-    fn fail(self, error: &Error) {
+    pub(super) fn fail(self, error: &Error) {
         if let Some(context) = self.context.upgrade() {
             context.set_error(error);
         }
         let sentence = c_string(&error.to_string());
         self.call(-error.errno().max(1), sentence.as_ptr().cast_mut().cast());
     }
+}
+
+fn null() -> Error {
+    Error::new(libc::EINVAL, "the callback is NULL")
 }
 
 impl Context {
@@ -123,7 +152,7 @@ impl Answer for Data {
 /// A handle.
 impl Answer for Arc<File> {
     fn give(self, callback: Callback) {
-        match FILES.insert(self) {
+        match FILES.insert(OpenFile::new(self)) {
             Ok(handle) => callback.call(0, handle.cast()),
             Err(error) => callback.fail(&error),
         }

@@ -7,9 +7,10 @@ use libc::c_char;
 
 use super::auth::Credentials;
 use super::guard::stop_panics;
-use super::handle::{CONTEXTS, DIRECTORIES, FILES};
+use super::handle::{CONTEXTS, ContextHandle, DIRECTORIES, FILES};
 use super::lock;
 use super::messages::{Messages, c_string};
+use super::raw::RpcHandle;
 use super::types::nfs_context;
 use crate::client::{Client, Settings};
 use crate::error::{Error, Result};
@@ -22,6 +23,8 @@ pub struct Context {
     pub working_directory: Mutex<CString>,
     /// What nfs_set_auth() has been given.
     pub credentials: Mutex<Option<Credentials>>,
+    /// What nfs_get_rpc_context() has handed out.
+    pub rpc_handle: Mutex<RpcHandle>,
 }
 
 impl Context {
@@ -32,6 +35,7 @@ impl Context {
             messages: Mutex::default(),
             working_directory: Mutex::default(),
             credentials: Mutex::default(),
+            rpc_handle: Mutex::default(),
         })
     }
 
@@ -48,11 +52,12 @@ impl Context {
         lock(&self.messages).set(c_string(&error.to_string()));
     }
 
-    /// Ends everything. The context's handle is closed already: callbacks that run now cannot start anything.
-    fn shut_down(&self) {
+    /// Ends everything. The context's own handle is closed already: callbacks that run now cannot start anything.
+    pub fn shut_down(&self) {
+        lock(&self.rpc_handle).close();
         self.client.shut_down();
         let id = self.client.id();
-        FILES.take_all(|file| file.client_id() == id);
+        FILES.take_all(|file| file.file().client_id() == id);
         DIRECTORIES.take_all(|directory| directory.client_id() == id);
     }
 }
@@ -88,9 +93,13 @@ pub extern "C" fn nfs_destroy_context(nfs: *mut nfs_context) {
 /// to the context and is valid until the function has been called eight more times, or the context is destroyed.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_get_error(nfs: *mut nfs_context) -> *mut c_char {
-    match CONTEXTS.get(nfs) {
+    latest_error(nfs)
+}
+
+pub fn latest_error(handle: impl ContextHandle) -> *mut c_char {
+    match handle.context() {
         Ok(context) => lock(&context.messages).hand_out(),
-        Err(_) if nfs.is_null() => c"the context is NULL".as_ptr().cast_mut(),
+        Err(error) if error.errno() == libc::EINVAL => c"the context is NULL".as_ptr().cast_mut(),
         Err(_) => c"the context has been destroyed".as_ptr().cast_mut(),
     }
 }

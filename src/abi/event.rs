@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 
 use super::guard::{guard, guard_or};
+use super::handle::ContextHandle;
 use super::types::nfs_context;
 
 /// Returns a file descriptor to wait on, for the events that nfs_which_events() tells, before nfs_service() is
@@ -10,20 +11,13 @@ use super::types::nfs_context;
 /// It belongs to the context: never read from it. Returns -1 when there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_get_fd(nfs: *mut nfs_context) -> c_int {
-    guard_or(nfs, |_| -1, |context| Ok(context.client.descriptor().unwrap_or(-1)))
+    descriptor(nfs)
 }
 
 /// Returns the events of poll(2) to wait for on nfs_get_fd(). To be called each time before waiting.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_which_events(nfs: *mut nfs_context) -> c_int {
-    guard_or(
-        nfs,
-        |_| 0,
-        |context| {
-            context.client.prepare_wait();
-            Ok(libc::POLLIN.into())
-        },
-    )
+    events(nfs)
 }
 
 /// Does what there is to do without waiting: sends, receives, finishes operations and calls their callbacks.
@@ -32,13 +26,13 @@ pub extern "C" fn nfs_which_events(nfs: *mut nfs_context) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_service(nfs: *mut nfs_context, revents: c_int) -> c_int {
     let _ = revents;
-    guard_or(nfs, |_| -1, |context| context.client.service().map(|()| 0))
+    service(nfs)
 }
 
 /// Returns how many asynchronous operations are not complete.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_queue_length(nfs: *mut nfs_context) -> c_int {
-    guard(nfs, |context| Ok(c_int::try_from(context.client.queue_length()).unwrap_or(c_int::MAX)))
+    queue_length(nfs)
 }
 
 /// Starts a thread that serves the context from now on, so that the program need not: callbacks run on that thread,
@@ -57,4 +51,27 @@ pub extern "C" fn nfs_mt_service_thread_start(nfs: *mut nfs_context) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_mt_service_thread_stop(nfs: *mut nfs_context) {
     guard_or(nfs, |_| (), |context| context.client.stop_service());
+}
+
+pub fn descriptor(handle: impl ContextHandle) -> c_int {
+    guard_or(handle, |_| -1, |context| Ok(context.client.descriptor().unwrap_or(-1)))
+}
+
+pub fn events(handle: impl ContextHandle) -> c_int {
+    guard_or(
+        handle,
+        |_| 0,
+        |context| {
+            context.client.prepare_wait();
+            Ok(libc::POLLIN.into())
+        },
+    )
+}
+
+pub fn service(handle: impl ContextHandle) -> c_int {
+    guard_or(handle, |_| -1, |context| context.client.service().map(|()| 0))
+}
+
+pub fn queue_length(handle: impl ContextHandle) -> c_int {
+    guard(handle, |context| Ok(c_int::try_from(context.client.queue_length()).unwrap_or(c_int::MAX)))
 }

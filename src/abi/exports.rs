@@ -1,12 +1,14 @@
 //! The exports of a server.
 
-use libc::{c_char, c_int};
+use libc::{c_char, c_int, c_void};
 
 use super::arguments::text;
+use super::callback::{Answer, Callback};
 use super::context::new_client;
-use super::guard::stop_panics;
+use super::guard::{guard, stop_panics};
 use super::malloc;
 use super::raw_mount::{exportnode as ExportNode, groupnode};
+use super::types::{rpc_cb, rpc_context};
 use crate::client::{self, Export};
 use crate::error::Result;
 
@@ -30,6 +32,27 @@ pub unsafe extern "C" fn mount_getexports(server: *const c_char) -> *mut ExportN
 pub unsafe extern "C" fn mount_getexports_timeout(server: *const c_char, timeout: c_int) -> *mut ExportNode {
     // SAFETY: passed on.
     unsafe { exports(server, Some(timeout)) }
+}
+
+/// Like mount_getexports(), asynchronous, over connections that the RPC context makes for it. Its own timeout applies.
+/// The callback gets 0 and the address of a list (a struct exportnode **, which the original headers call exports *),
+/// valid until it returns; or a negative errno and a sentence. Returns 0 or -errno.
+///
+/// # Safety
+/// `server` is NULL or a C string; `cb` can be called with `private_data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mount_getexports_async(
+    rpc: *mut rpc_context,
+    server: *const c_char,
+    cb: rpc_cb,
+    private_data: *mut c_void,
+) -> c_int {
+    guard(rpc, |context| {
+        // SAFETY: by the contract above.
+        let (server, callback) =
+            unsafe { (text(server, "the server")?, Callback::of_rpc(context, rpc, cb, private_data)?) };
+        context.submit(callback, client::exports(context.client.clone(), server))
+    })
 }
 
 /// Frees a list of exports. NULL is left alone.
@@ -107,6 +130,16 @@ impl Drop for List {
                 malloc::free(node.ex_dir);
                 malloc::free(node);
             }
+        }
+    }
+}
+
+/// The address of the list, which is freed after the callback.
+impl Answer for Vec<Export> {
+    fn give(self, callback: Callback) {
+        match List::new(&self) {
+            Ok(mut list) => callback.call(0, (&raw mut list.0).cast()),
+            Err(error) => callback.fail(&error),
         }
     }
 }

@@ -7,23 +7,22 @@ use std::sync::Arc;
 use libc::c_int;
 
 use super::context::Context;
-use super::handle::CONTEXTS;
-use super::types::nfs_context;
+use super::handle::ContextHandle;
 use crate::error::{Error, Result};
 
-/// Runs one call on the context `nfs` and returns its value, or `-errno`.
-pub fn guard(nfs: *mut nfs_context, call: impl FnOnce(&Arc<Context>) -> Result<c_int>) -> c_int {
-    guard_or(nfs, |error| -error.errno().max(1), call)
+/// Runs one call on a context and returns its value, or `-errno`.
+pub fn guard(handle: impl ContextHandle, call: impl FnOnce(&Arc<Context>) -> Result<c_int>) -> c_int {
+    guard_or(handle, |error| -error.errno().max(1), call)
 }
 
-/// Runs one call on the context `nfs`. After an error its sentence is kept for nfs_get_error(), and `failed`
-/// makes the value to return.
+/// Runs one call on a context. After an error its sentence is kept for nfs_get_error(), and `failed` makes the
+/// value to return.
 pub fn guard_or<T>(
-    nfs: *mut nfs_context,
+    handle: impl ContextHandle,
     failed: impl FnOnce(&Error) -> T,
     call: impl FnOnce(&Arc<Context>) -> Result<T>,
 ) -> T {
-    let context = match CONTEXTS.get(nfs) {
+    let context = match handle.context() {
         Ok(context) => context,
         Err(error) => return failed(&error),
     };
@@ -50,6 +49,7 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 mod tests {
     use super::*;
     use crate::abi::context::{nfs_destroy_context, nfs_get_error, nfs_init_context};
+    use crate::abi::types::nfs_context;
 
     #[test]
     fn a_panic_is_an_error() {
@@ -60,6 +60,6 @@ mod tests {
         assert!(sentence.to_str().unwrap().ends_with("3 sheep"));
         nfs_destroy_context(nfs);
         assert_eq!(guard(nfs, |_| Ok(0)), -libc::EBADF);
-        assert_eq!(guard(std::ptr::null_mut(), |_| Ok(0)), -libc::EINVAL);
+        assert_eq!(guard(std::ptr::null_mut::<nfs_context>(), |_| Ok(0)), -libc::EINVAL);
     }
 }

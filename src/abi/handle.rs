@@ -12,13 +12,14 @@ use once_cell::sync::OnceCell;
 
 use super::context::Context;
 use super::directory::OpenDirectory;
+use super::file::OpenFile;
 use super::lock;
-use super::types::{nfs_context, nfsdir, nfsfh};
-use crate::client::File;
+use super::types::{nfs_context, nfsdir, nfsfh, rpc_context};
 use crate::error::{Error, Result};
 
 pub static CONTEXTS: Table<Context, nfs_context> = Table::new("the context", "has been destroyed");
-pub static FILES: Table<File, nfsfh> = Table::new("the file", "is not open");
+pub static RPC_CONTEXTS: Table<Context, rpc_context> = Table::new("the RPC context", "has been destroyed");
+pub static FILES: Table<OpenFile, nfsfh> = Table::new("the file", "is not open");
 pub static DIRECTORIES: Table<OpenDirectory, nfsdir> = Table::new("the directory", "is not open");
 
 /// Slots that must be empty before one of them is used again, the one that has been empty the longest.
@@ -28,6 +29,24 @@ const RESTING: usize = 1024;
 const FIRST_BLOCK: usize = 64;
 
 const BLOCKS: usize = 20;
+
+/// A handle of a context, of either kind.
+pub trait ContextHandle: Copy {
+    /// EINVAL when it is NULL, EBADF when it is closed or was never one.
+    fn context(self) -> Result<Arc<Context>>;
+}
+
+impl ContextHandle for *mut nfs_context {
+    fn context(self) -> Result<Arc<Context>> {
+        CONTEXTS.get(self)
+    }
+}
+
+impl ContextHandle for *mut rpc_context {
+    fn context(self) -> Result<Arc<Context>> {
+        RPC_CONTEXTS.get(self)
+    }
+}
 
 type Slot<T> = Mutex<Option<Arc<T>>>;
 

@@ -1,27 +1,15 @@
 //! Functions of `libnfs.h` that do not work yet. Each says so: with -ENOSYS or NULL, and a sentence for
 //! nfs_get_error().
 
-use libc::{c_char, c_int, c_void};
+use libc::c_char;
 
 use super::guard::guard_or;
-use super::types::{nfs_context, rpc_cb, rpc_context};
+use super::types::nfs_context;
 use crate::error::{Error, Result};
 
 /// The answer of all functions here.
 pub fn missing<T>(name: &str) -> Result<T> {
     Err(Error::new(libc::ENOSYS, format!("{name}() is not supported")))
-}
-
-/// Asks a server for its exports on a raw RPC context. Not supported: returns -ENOSYS, and `cb` is not called.
-#[unsafe(no_mangle)]
-pub extern "C" fn mount_getexports_async(
-    rpc: *mut rpc_context,
-    server: *const c_char,
-    cb: rpc_cb,
-    private_data: *mut c_void,
-) -> c_int {
-    let _ = (rpc, server, cb, private_data);
-    -libc::ENOSYS
 }
 
 /// Sets the name of this client for NFS version 4. Not supported: only nfs_get_error() tells.

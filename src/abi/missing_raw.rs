@@ -1,44 +1,21 @@
 //! Functions of other headers than `libnfs.h` that do not work yet, but belong to a context or a file.
 
+#![cfg(not(libnfs_abi = "13"))]
 #![allow(non_camel_case_types, reason = "the names are those of the original headers")]
 
-#[cfg(not(libnfs_abi = "13"))]
 use libc::{c_int, c_void};
 
-#[cfg(not(libnfs_abi = "13"))]
 use super::guard::guard;
-use super::guard::guard_or;
 use super::missing::missing;
-#[cfg(not(libnfs_abi = "13"))]
-use super::types::nfs_cb;
-use super::types::{nfs_context, nfsfh, rpc_context};
-
-/// A file handle.
-pub struct nfs_fh(());
+use super::types::{nfs_cb, nfs_context, nfsfh};
 
 /// An ACL of NFS version 3.
-#[cfg(not(libnfs_abi = "13"))]
 pub struct fattr3_acl(());
 
 /// An ACL of NFS version 4.
-#[cfg(not(libnfs_abi = "13"))]
 pub struct fattr4_acl(());
 
-/// Returns the raw RPC context below. Not supported: returns NULL.
-#[unsafe(no_mangle)]
-pub extern "C" fn nfs_get_rpc_context(nfs: *mut nfs_context) -> *mut rpc_context {
-    guard_or(nfs, |_| std::ptr::null_mut(), |_| missing("nfs_get_rpc_context"))
-}
-
-/// Returns the server's handle of a file. Not supported: returns NULL.
-#[unsafe(no_mangle)]
-pub extern "C" fn nfs_get_fh(nfsfh: *mut nfsfh) -> *mut nfs_fh {
-    let _ = nfsfh;
-    std::ptr::null_mut()
-}
-
 /// Reads the ACL of a file over the NFSACL side band. Not supported: returns -ENOSYS.
-#[cfg(not(libnfs_abi = "13"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs3_getacl(nfs: *mut nfs_context, nfsfh: *mut nfsfh, nfs3acl: *mut fattr3_acl) -> c_int {
     let _ = (nfsfh, nfs3acl);
@@ -46,7 +23,6 @@ pub extern "C" fn nfs3_getacl(nfs: *mut nfs_context, nfsfh: *mut nfsfh, nfs3acl:
 }
 
 /// Like nfs3_getacl(), asynchronous. Not supported: returns -ENOSYS, and `cb` is not called.
-#[cfg(not(libnfs_abi = "13"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs3_getacl_async(
     nfs: *mut nfs_context,
@@ -59,14 +35,12 @@ pub extern "C" fn nfs3_getacl_async(
 }
 
 /// Frees what nfs3_getacl() has stored, which is nothing so far.
-#[cfg(not(libnfs_abi = "13"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs3_acl_free(nfs3acl: *mut fattr3_acl) {
     let _ = nfs3acl;
 }
 
 /// Reads the ACL of a file. Not supported: returns -ENOSYS.
-#[cfg(not(libnfs_abi = "13"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs4_getacl(nfs: *mut nfs_context, nfsfh: *mut nfsfh, nfs4acl: *mut fattr4_acl) -> c_int {
     let _ = (nfsfh, nfs4acl);
@@ -74,7 +48,6 @@ pub extern "C" fn nfs4_getacl(nfs: *mut nfs_context, nfsfh: *mut nfsfh, nfs4acl:
 }
 
 /// Like nfs4_getacl(), asynchronous. Not supported: returns -ENOSYS, and `cb` is not called.
-#[cfg(not(libnfs_abi = "13"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs4_getacl_async(
     nfs: *mut nfs_context,

@@ -35,6 +35,7 @@ mod mount;
 mod namespace;
 mod permissions;
 mod position;
+mod raw;
 mod raw_mount;
 mod servers;
 mod settings;

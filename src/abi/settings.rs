@@ -6,26 +6,27 @@ use super::arguments::{bits, text};
 #[cfg(not(libnfs_abi = "13"))]
 use super::guard::guard;
 use super::guard::guard_or;
+use super::handle::ContextHandle;
 use super::types::nfs_context;
 use crate::client::Settings;
 use crate::error::{Error, Result};
 
 /// Changes settings. Without a context there is nothing to change.
-pub fn change(nfs: *mut nfs_context, change: impl FnOnce(&mut Settings) -> Result<()>) {
-    guard_or(nfs, |_| (), |context| change(&mut context.client.settings()));
+pub fn change(handle: impl ContextHandle, change: impl FnOnce(&mut Settings) -> Result<()>) {
+    guard_or(handle, |_| (), |context| change(&mut context.client.settings()));
 }
 
 /// Changes settings, when nothing can go wrong.
-pub fn set(nfs: *mut nfs_context, set: impl FnOnce(&mut Settings)) {
-    change(nfs, |settings| {
+pub fn set(handle: impl ContextHandle, set: impl FnOnce(&mut Settings)) {
+    change(handle, |settings| {
         set(settings);
         Ok(())
     });
 }
 
 /// Reads a setting; `otherwise` without a context.
-fn read<T>(nfs: *mut nfs_context, otherwise: T, read: impl FnOnce(&Settings) -> T) -> T {
-    guard_or(nfs, |_| otherwise, |context| Ok(read(&context.client.settings())))
+pub fn read<T>(handle: impl ContextHandle, otherwise: T, read: impl FnOnce(&Settings) -> T) -> T {
+    guard_or(handle, |_| otherwise, |context| Ok(read(&context.client.settings())))
 }
 
 /// Chooses the network interface to connect from, by its name. NULL leaves the choice to the system. No

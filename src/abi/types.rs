@@ -47,7 +47,8 @@ pub type nfs_cb = Option<
     unsafe extern "C" fn(err: c_int, nfs: *mut nfs_context, data: *mut c_void, private_data: *mut c_void),
 >;
 
-/// Like nfs_cb, for the raw RPC interface.
+/// Called when an asynchronous call on an RPC context is complete. Like nfs_cb, from within rpc_service() or
+/// rpc_destroy_context(); `status` and `data` are what the function says.
 pub type rpc_cb = Option<
     unsafe extern "C" fn(rpc: *mut rpc_context, status: c_int, data: *mut c_void, private_data: *mut c_void),
 >;

@@ -79,6 +79,11 @@ impl File {
         self.client
     }
 
+    /// What the server calls it.
+    pub fn server_handle(&self) -> &[u8] {
+        self.handle.as_bytes()
+    }
+
     pub(super) fn stability(&self) -> Stability {
         if self.flags & libc::O_SYNC == 0 { Stability::Unstable } else { Stability::FileSync }
     }

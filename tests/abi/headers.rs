@@ -19,7 +19,7 @@ pub struct Header {
     prologue: &'static str,
 }
 
-pub const HEADERS: [Header; 2] = [
+pub const HEADERS: [Header; 3] = [
     Header {
         name: "libnfs.h",
         guard: "_LIBNFS_H_",
@@ -61,6 +61,15 @@ pub const HEADERS: [Header; 2] = [
         style: cbindgen::Style::Both,
         title: include_str!("libnfs-raw-mount-title.txt"),
         prologue: "#include <stdint.h>",
+    },
+    Header {
+        name: "libnfs-raw.h",
+        guard: "_LIBNFS_RAW_H_",
+        sources: &["raw"],
+        types: &[],
+        style: cbindgen::Style::Tag,
+        title: include_str!("libnfs-raw-title.txt"),
+        prologue: "#include <stdint.h>\n#include <nfsc/libnfs.h>",
     },
 ];
 

@@ -1,8 +1,9 @@
-/* Prints every size, offset, value and macro of libnfs.h and of the export lists. */
+/* Prints every size, offset, value and macro of our headers. */
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/time.h>
 #include <nfsc/libnfs.h>
+#include <nfsc/libnfs-raw.h>
 #include <nfsc/libnfs-raw-mount.h>
 
 #define TEXT_OF(...) #__VA_ARGS__
@@ -120,6 +121,11 @@ int main(void)
     VALUE(MNTNAMLEN);
     VALUE(FHSIZE3);
     VALUE(FHSIZE);
+
+    VALUE(RPC_STATUS_SUCCESS);
+    VALUE(RPC_STATUS_ERROR);
+    VALUE(RPC_STATUS_CANCEL);
+    VALUE(RPC_STATUS_TIMEOUT);
 
     MACRO(EXTERN);
 #ifdef LIBNFS_FEATURE_READAHEAD

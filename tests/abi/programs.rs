@@ -9,7 +9,6 @@ use std::time::Duration;
 use crate::support::{self, Finished};
 use crate::symbols::Function;
 
-/// Types of headers that the library does not have yet.
 const DECLARATIONS: &str = "\
 #include <stdint.h>
 #include <stdio.h>
@@ -19,15 +18,16 @@ const DECLARATIONS: &str = "\
 #include <sys/time.h>
 #include <utime.h>
 #include <nfsc/libnfs.h>
+#include <nfsc/libnfs-raw.h>
 ";
 
+/// Types of headers that the library does not have yet.
 const RAW_DECLARATIONS: &str = "
-struct nfs_fh;
 typedef struct fattr3_acl fattr3_acl;
 typedef struct fattr4_acl fattr4_acl;
 ";
 
-/// Compares the prototypes of a header with those of the list. Does not compile when one differs, or when the
+/// Compares the prototypes of the headers with those of the list. Does not compile when one differs, or when a
 /// header has a function too many.
 pub fn prototypes<'a>(
     has: impl Iterator<Item = &'a Function>,
@@ -64,7 +64,7 @@ pub fn calls<'a>(functions: impl Iterator<Item = &'a Function>, with: With) -> S
     let mut program = DECLARATIONS.to_string() + RAW_DECLARATIONS;
     let mut body = String::new();
     for function in functions {
-        if function.header != "libnfs.h" {
+        if !function.is_declared() {
             writeln!(program, "{};", function.prototype).expect("text");
         }
         let arguments: Vec<&str> = function.arguments().map(argument).collect();
@@ -87,19 +87,20 @@ pub fn calls<'a>(functions: impl Iterator<Item = &'a Function>, with: With) -> S
         With::Destroyed => (destroy, ""),
         With::Unmounted => ("", destroy),
     };
+    let rpc = "    struct rpc_context *rpc = nfs_get_rpc_context(nfs);\n\n    (void)rpc;\n";
     format!(
-        "{program}\nint main(void)\n{{\n    char result[32];\n    struct nfs_context *nfs = {context};\n\n\
-         {before}{body}{after}    return 0;\n}}\n"
+        "{program}\nint main(void)\n{{\n    char result[32];\n    struct nfs_context *nfs = {context};\n\
+         {rpc}{before}{body}{after}    return 0;\n}}\n"
     )
 }
 
 /// Something harmless for an argument.
 fn argument(argument: &str) -> &str {
-    let is_context = argument == "struct nfs_context *nfs";
+    let is_context = Function::is_context(argument);
     let is_pointer =
         argument.contains('*') || argument.starts_with("nfs_cb") || argument.starts_with("rpc_cb");
     match (is_context, is_pointer) {
-        (true, _) => "nfs",
+        (true, _) => argument.trim_start_matches(|c| c != '*').trim_start_matches('*'),
         (_, true) => "NULL",
         _ => "0",
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::headers::HEADERS;
 use crate::support::{self, project_root};
 
 /// A line of the list.
@@ -31,7 +32,22 @@ impl Function {
 
     /// Whether its first argument is a context.
     pub fn has_context(&self) -> bool {
-        self.arguments().next() == Some("struct nfs_context *nfs")
+        self.arguments().next().is_some_and(Self::is_context)
+    }
+
+    /// Whether an argument is a context.
+    pub fn is_context(argument: &str) -> bool {
+        ["struct nfs_context *nfs", "struct rpc_context *rpc"].contains(&argument)
+    }
+
+    /// Whether our headers declare it.
+    pub fn is_declared(&self) -> bool {
+        HEADERS.iter().any(|header| header.name == self.header)
+    }
+
+    /// Whether the headers of libnfs declare it, and not its library alone.
+    pub fn is_public(&self) -> bool {
+        !["rpc_set_timeout", "rpc_get_timeout"].contains(&self.name)
     }
 }
 

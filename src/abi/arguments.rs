@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
-use libc::{c_char, c_int};
+use libc::{c_char, c_int, c_uint};
 
 use super::context::Context;
 use super::directory::OpenDirectory;
@@ -20,6 +20,9 @@ pub type LockOp = c_int;
 
 /// One of nfs4_fcntl_op in the header. C may pass any number.
 pub type FcntlOp = c_int;
+
+/// One of nfsacl_type in the header. A server may send any number.
+pub type AclType = c_uint;
 
 /// The bytes of a string; EINVAL when it is NULL.
 ///

@@ -12,6 +12,20 @@ pub fn boxed<T>(value: T) -> Result<*mut T> {
     Ok(memory)
 }
 
+/// Moves values into memory from malloc(), one behind the other. NULL when there are none.
+pub fn array<T>(values: impl ExactSizeIterator<Item = T>) -> Result<*mut T> {
+    if values.len() == 0 {
+        return Ok(std::ptr::null_mut());
+    }
+    let count = values.len();
+    let memory = allocate(count.saturating_mul(size_of::<T>()))?.cast::<T>();
+    for (index, value) in values.take(count).enumerate() {
+        // SAFETY: malloc() returned memory for as many values, aligned for every C type.
+        unsafe { memory.add(index).write(value) };
+    }
+    Ok(memory)
+}
+
 /// A copy of `bytes` with a NUL byte behind it. They contain none.
 pub fn string(bytes: &[u8]) -> Result<*mut c_char> {
     let memory = allocate(bytes.len() + 1)?.cast::<u8>();

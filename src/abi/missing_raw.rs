@@ -9,36 +9,8 @@ use super::guard::guard;
 use super::missing::missing;
 use super::types::{nfs_cb, nfs_context, nfsfh};
 
-/// An ACL of NFS version 3.
-pub struct fattr3_acl(());
-
 /// An ACL of NFS version 4.
 pub struct fattr4_acl(());
-
-/// Reads the ACL of a file over the NFSACL side band. Not supported: returns -ENOSYS.
-#[unsafe(no_mangle)]
-pub extern "C" fn nfs3_getacl(nfs: *mut nfs_context, nfsfh: *mut nfsfh, nfs3acl: *mut fattr3_acl) -> c_int {
-    let _ = (nfsfh, nfs3acl);
-    guard(nfs, |_| missing("nfs3_getacl"))
-}
-
-/// Like nfs3_getacl(), asynchronous. Not supported: returns -ENOSYS, and `cb` is not called.
-#[unsafe(no_mangle)]
-pub extern "C" fn nfs3_getacl_async(
-    nfs: *mut nfs_context,
-    nfsfh: *mut nfsfh,
-    cb: nfs_cb,
-    private_data: *mut c_void,
-) -> c_int {
-    let _ = (nfsfh, cb, private_data);
-    guard(nfs, |_| missing("nfs3_getacl_async"))
-}
-
-/// Frees what nfs3_getacl() has stored, which is nothing so far.
-#[unsafe(no_mangle)]
-pub extern "C" fn nfs3_acl_free(nfs3acl: *mut fattr3_acl) {
-    let _ = nfs3acl;
-}
 
 /// Reads the ACL of a file. Not supported: returns -ENOSYS.
 #[unsafe(no_mangle)]

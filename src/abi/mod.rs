@@ -10,6 +10,7 @@
 //! - What C may free() itself comes from malloc().
 
 mod access;
+mod acl;
 mod arguments;
 mod attributes;
 mod auth;

@@ -1,5 +1,6 @@
 //! The context: operations on paths, files and directories, each written once as an `async fn`.
 
+mod acl;
 mod attributes;
 mod cache;
 mod crank;
@@ -27,7 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use crate::attributes::{Attributes, FileSystem, Time};
-pub use crate::v3::Export;
+pub use crate::v3::{Acl, AclEntry, Export};
 pub use directory::{Directory, Entry};
 pub use discovery::find_local_servers;
 pub use file::File;

@@ -16,7 +16,7 @@ use crate::xdr::Reader;
 /// Longest READ or WRITE reply beside its data, bytes.
 const MAX_REPLY: usize = 4096;
 
-const FATTR3: usize = 84;
+pub(super) const FATTR3: usize = 84;
 const WCC_ATTR: usize = 24;
 
 /// Body of a successful READ reply in front of the data, when it has attributes: status, flag, fattr3, count,
@@ -144,7 +144,7 @@ pub(super) fn put_opaque(to: &mut Vec<u8>, bytes: &[u8]) {
     to.resize(to.len() + (bytes.len().wrapping_neg() & 3), 0);
 }
 
-fn status(reader: &mut Reader<'_>) -> Result<()> {
+pub(super) fn status(reader: &mut Reader<'_>) -> Result<()> {
     let word = reader.u32()?;
     match nfsstat3::unpack(&mut &word.to_be_bytes()[..]) {
         Ok((nfsstat3::NFS3_OK, _)) => Ok(()),
@@ -153,7 +153,7 @@ fn status(reader: &mut Reader<'_>) -> Result<()> {
     }
 }
 
-fn skip_optional(reader: &mut Reader<'_>, length: usize) -> Result<()> {
+pub(super) fn skip_optional(reader: &mut Reader<'_>, length: usize) -> Result<()> {
     match reader.u32()? {
         0 => Ok(()),
         1 => reader.take(length).map(drop),

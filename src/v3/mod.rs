@@ -1,6 +1,7 @@
 //! NFS version 3 and MOUNT version 3 (RFC 1813), the lock manager beside them (XNFS), and the portmapper that finds
 //! them (RFC 1833).
 
+mod acl;
 mod channel;
 mod convert;
 mod data;
@@ -11,6 +12,7 @@ mod patience;
 mod shape;
 mod status;
 
+pub use acl::{Acl, AclEntry};
 pub use data::{Reading, Stability, WriteReply, Writing};
 pub use mount::{Export, Mount, PORTMAPPER_PORT, PortMapper};
 pub use nfs::{DirEntry, DirPage, Nfs, Place};

@@ -19,7 +19,7 @@ pub struct Header {
     prologue: &'static str,
 }
 
-pub const HEADERS: [Header; 3] = [
+pub const HEADERS: [Header; 4] = [
     Header {
         name: "libnfs.h",
         guard: "_LIBNFS_H_",
@@ -69,6 +69,15 @@ pub const HEADERS: [Header; 3] = [
         types: &[],
         style: cbindgen::Style::Tag,
         title: include_str!("libnfs-raw-title.txt"),
+        prologue: "#include <stdint.h>\n#include <nfsc/libnfs.h>",
+    },
+    Header {
+        name: "libnfs-raw-nfs.h",
+        guard: "_LIBNFS_RAW_NFS_H_",
+        sources: &["acl"],
+        types: &["nfsacl_type"],
+        style: cbindgen::Style::Both,
+        title: include_str!("libnfs-raw-nfs-title.txt"),
         prologue: "#include <stdint.h>\n#include <nfsc/libnfs.h>",
     },
 ];

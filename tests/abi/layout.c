@@ -5,6 +5,7 @@
 #include <nfsc/libnfs.h>
 #include <nfsc/libnfs-raw.h>
 #include <nfsc/libnfs-raw-mount.h>
+#include <nfsc/libnfs-raw-nfs.h>
 
 #define TEXT_OF(...) #__VA_ARGS__
 #define TEXT(...) TEXT_OF(__VA_ARGS__)
@@ -98,6 +99,23 @@ int main(void)
     FIELD(struct exportnode, ex_groups);
     FIELD(struct exportnode, ex_next);
 
+    TYPE(struct nfsacl_ace);
+    FIELD(struct nfsacl_ace, type);
+    FIELD(struct nfsacl_ace, id);
+    FIELD(struct nfsacl_ace, perm);
+
+#if defined(LIBNFS_ABI) && LIBNFS_ABI > 13
+    TYPE(struct fattr3_acl);
+    FIELD(struct fattr3_acl, ace_count);
+    FIELD(struct fattr3_acl, ace);
+    FIELD(struct fattr3_acl, default_ace_count);
+    FIELD(struct fattr3_acl, default_ace);
+    TYPE(fattr3_acl);
+#endif
+
+    TYPE(nfsacl_ace);
+    TYPE(nfsacl_type);
+    TYPE(enum nfsacl_type);
     TYPE(groupnode);
     TYPE(exportnode);
     TYPE(groups);
@@ -126,6 +144,22 @@ int main(void)
     VALUE(RPC_STATUS_ERROR);
     VALUE(RPC_STATUS_CANCEL);
     VALUE(RPC_STATUS_TIMEOUT);
+    VALUE(NFSACL_PERM_READ);
+    VALUE(NFSACL_PERM_WRITE);
+    VALUE(NFSACL_PERM_EXEC);
+    VALUE(NFSACL_TYPE_USER_OBJ);
+    VALUE(NFSACL_TYPE_USER);
+    VALUE(NFSACL_TYPE_GROUP_OBJ);
+    VALUE(NFSACL_TYPE_GROUP);
+    VALUE(NFSACL_TYPE_CLASS_OBJ);
+    VALUE(NFSACL_TYPE_CLASS);
+    VALUE(NFSACL_TYPE_DEFAULT);
+    VALUE(NFSACL_TYPE_DEFAULT_USER_OBJ);
+    VALUE(NFSACL_TYPE_DEFAULT_USER);
+    VALUE(NFSACL_TYPE_DEFAULT_GROUP_OBJ);
+    VALUE(NFSACL_TYPE_DEFAULT_GROUP);
+    VALUE(NFSACL_TYPE_DEFAULT_CLASS_OBJ);
+    VALUE(NFSACL_TYPE_DEFAULT_OTHER_OBJ);
 
     MACRO(EXTERN);
 #ifdef LIBNFS_FEATURE_READAHEAD

@@ -19,11 +19,11 @@ const DECLARATIONS: &str = "\
 #include <utime.h>
 #include <nfsc/libnfs.h>
 #include <nfsc/libnfs-raw.h>
+#include <nfsc/libnfs-raw-nfs.h>
 ";
 
 /// Types of headers that the library does not have yet.
 const RAW_DECLARATIONS: &str = "
-typedef struct fattr3_acl fattr3_acl;
 typedef struct fattr4_acl fattr4_acl;
 ";
 

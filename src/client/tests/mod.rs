@@ -1,5 +1,6 @@
 //! Operations against the in-memory server of `nfs3_server`, on a port of the loopback interface.
 
+mod acl;
 mod caches;
 mod faults;
 mod proxy;

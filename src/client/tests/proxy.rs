@@ -8,8 +8,11 @@ use std::thread;
 
 use super::lock;
 
-/// One reply on its way: which NFS procedure it answers, the call's arguments, and the body, to be changed.
+/// One reply on its way: which procedure it answers, the call's arguments, and the body, to be changed. A refusal has
+/// no body; with one it becomes a success.
 pub struct Passing<'a> {
+    /// NFS or NFSACL.
+    pub program: u32,
     pub procedure: u32,
     pub arguments: &'a [u8],
     pub body: &'a mut Vec<u8>,
@@ -18,7 +21,11 @@ pub struct Passing<'a> {
 /// Headers without verifiers, as the in-memory server writes them.
 const REPLY_HEADER: usize = 24;
 
-const NFS: u32 = 100_003;
+/// Where a header says whether the call was a success.
+const ACCEPT_STAT: usize = 20;
+
+pub const NFS: u32 = 100_003;
+pub const NFSACL: u32 = 100_227;
 
 type Tamper = dyn FnMut(Passing<'_>) + Send;
 
@@ -43,11 +50,16 @@ pub fn proxy(port: u16, tamper: impl FnMut(Passing<'_>) + Send + 'static) -> u16
             thread::spawn(move || {
                 records(server, |mut reply| {
                     let call = lock(&calls).remove(&word(&reply, 0)).unwrap_or_default();
-                    if word(&call, 12) == NFS {
+                    let program = word(&call, 12);
+                    if [NFS, NFSACL].contains(&program) {
                         let mut body = reply.split_off(REPLY_HEADER);
                         let credential = 32 + word(&call, 28).next_multiple_of(4) as usize;
                         let arguments = &call[credential + 8..];
-                        lock(&tamper)(Passing { procedure: word(&call, 20), arguments, body: &mut body });
+                        let procedure = word(&call, 20);
+                        lock(&tamper)(Passing { program, procedure, arguments, body: &mut body });
+                        if !body.is_empty() {
+                            reply[ACCEPT_STAT..].fill(0);
+                        }
                         reply.append(&mut body);
                     }
                     send(&mut to, &reply)

@@ -483,6 +483,18 @@ EXTERN void nfs_set_timeout(struct nfs_context *nfs, int milliseconds);
 EXTERN int nfs_get_timeout(struct nfs_context *nfs);
 
 /**
+ * Sets the name that an NFS version 4 server knows this client by. It must be another one for each client of the
+ * server. NULL has a name made. No effect so far.
+ */
+EXTERN void nfs4_set_client_name(struct nfs_context *nfs, const char *id);
+
+/**
+ * Sets the eight bytes that tell an NFS version 4 server a restarted client from the one before. NULL has them made.
+ * No effect so far.
+ */
+EXTERN void nfs4_set_verifier(struct nfs_context *nfs, const char *verifier);
+
+/**
  * Sets the permission bits that nfs_open() takes away from a file it makes, and returns the former ones. Other
  * functions are told the permissions and use them as they are. At first 022.
  */
@@ -1197,16 +1209,6 @@ EXTERN struct nfs_server_list *nfs_find_local_servers(void);
  * Frees a list of servers. NULL is left alone.
  */
 EXTERN void free_nfs_srvr_list(struct nfs_server_list *srv);
-
-/**
- * Sets the name of this client for NFS version 4. Not supported: only nfs_get_error() tells.
- */
-EXTERN void nfs4_set_client_name(struct nfs_context *nfs, const char *id);
-
-/**
- * Sets the verifier of this client for NFS version 4, eight bytes. Not supported: only nfs_get_error() tells.
- */
-EXTERN void nfs4_set_verifier(struct nfs_context *nfs, const char *verifier);
 
 #ifdef __cplusplus
 }  // extern "C"

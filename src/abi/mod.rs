@@ -31,7 +31,6 @@ mod locks;
 mod malloc;
 mod messages;
 mod missing;
-mod missing_raw;
 mod mount;
 mod namespace;
 mod permissions;

@@ -189,6 +189,30 @@ pub extern "C" fn nfs_get_timeout(nfs: *mut nfs_context) -> c_int {
     read(nfs, -1, Settings::timeout_milliseconds)
 }
 
+/// Sets the name that an NFS version 4 server knows this client by. It must be another one for each client of the
+/// server. NULL has a name made. No effect so far.
+///
+/// # Safety
+/// `id` is NULL or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs4_set_client_name(nfs: *mut nfs_context, id: *const c_char) {
+    // SAFETY: by the contract above.
+    let name = unsafe { text(id, "") }.ok();
+    set(nfs, |settings| settings.client_name = name);
+}
+
+/// Sets the eight bytes that tell an NFS version 4 server a restarted client from the one before. NULL has them made.
+/// No effect so far.
+///
+/// # Safety
+/// `verifier` is NULL or has eight bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nfs4_set_verifier(nfs: *mut nfs_context, verifier: *const c_char) {
+    // SAFETY: by the contract above; bytes need no alignment.
+    let verifier = unsafe { verifier.cast::<[u8; 8]>().as_ref() }.copied();
+    set(nfs, |settings| settings.client_verifier = verifier);
+}
+
 /// Sets the permission bits that nfs_open() takes away from a file it makes, and returns the former ones. Other
 /// functions are told the permissions and use them as they are. At first 022.
 #[unsafe(no_mangle)]

@@ -10,6 +10,8 @@ use super::context::{nfs_destroy_context, nfs_get_error, nfs_init_context};
 use super::data::nfs_pread;
 use super::event::{nfs_queue_length, nfs_service};
 use super::file::{nfs_close, nfs_open};
+use super::handle::CONTEXTS;
+use super::settings::{nfs4_set_client_name, nfs4_set_verifier};
 use super::types::{nfs_context, nfsfh};
 
 /// What a callback has seen.
@@ -93,5 +95,26 @@ fn what_is_no_file_is_refused() {
         assert_eq!(nfs_pread(nfs, nfs.cast(), 0, 1, (&raw mut byte).cast()), -libc::EBADF);
     }
     assert_eq!((nfs_close(nfs, file), nfs_close(nfs, nfs.cast())), (-libc::EINVAL, -libc::EBADF));
+    nfs_destroy_context(nfs);
+}
+
+#[test]
+fn what_version_4_needs_is_remembered() {
+    let nfs = nfs_init_context();
+    let remembered = || {
+        let context = CONTEXTS.get(nfs).unwrap();
+        let settings = context.client.settings();
+        (settings.client_name.clone(), settings.client_verifier)
+    };
+    assert_eq!(remembered(), (None, None));
+    // SAFETY: a C string, eight bytes, NULL.
+    unsafe {
+        nfs4_set_client_name(nfs, c"somebody".as_ptr());
+        nfs4_set_verifier(nfs, b"12345678".as_ptr().cast());
+        assert_eq!(remembered(), (Some(b"somebody".to_vec()), Some(*b"12345678")));
+        nfs4_set_client_name(nfs, ptr::null());
+        nfs4_set_verifier(nfs, ptr::null());
+    }
+    assert_eq!(remembered(), (None, None));
     nfs_destroy_context(nfs);
 }

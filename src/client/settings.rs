@@ -56,6 +56,10 @@ pub struct Settings {
     /// READDIRPLUS: bytes of everything in one reply.
     pub readdir_maxcount: u32,
     pub umask: u32,
+    /// How NFS version 4 knows this client; None to make a name.
+    pub client_name: Option<Vec<u8>>,
+    /// Tells one life of this client from the next in NFS version 4; None to make one.
+    pub client_verifier: Option<[u8; 8]>,
 }
 
 impl Settings {
@@ -87,6 +91,8 @@ impl Settings {
             readdir_dircount: 8192,
             readdir_maxcount: 8192,
             umask: 0o022,
+            client_name: None,
+            client_verifier: None,
         }
     }
 

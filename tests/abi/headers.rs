@@ -46,7 +46,6 @@ pub const HEADERS: [Header; 4] = [
             "access",
             "exports",
             "servers",
-            "missing",
         ],
         types: &["nfs4_flock", "nfs4_lock_op", "nfs4_fcntl_op"],
         style: cbindgen::Style::Tag,

@@ -1,6 +1,7 @@
 //! Sockets, poll, clock and memory: the only layer that makes system calls.
 
 mod datagram;
+mod link;
 mod memory;
 mod reactor;
 mod resolve;
@@ -9,8 +10,9 @@ mod thread;
 mod waiter;
 
 pub use datagram::{Datagrams, broadcast_addresses};
+pub use link::{LinkId, OUTGOING_SLICES, Receive, Received, Wire};
 pub use memory::{Block, Destination, Source};
-pub use reactor::{LinkId, OUTGOING_SLICES, Reactor, Receive, Received, Wire};
+pub use reactor::Reactor;
 pub use resolve::{host_name, resolve};
 pub use socket::{Connecting, PortKind, Stream};
 pub use thread::spawn;

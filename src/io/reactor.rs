@@ -5,73 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use libc::c_short;
 
-use super::socket::Stream;
-use super::waiter::{Bell, Epoll, poll};
+use super::link::{Link, LinkId, Loan, Wire};
+use super::socket::{PATIENCE, Stream};
+use super::waiter::{Bell, Epoll, POLL_IN, poll};
 use crate::error::{Error, Result};
-
-/// A protocol engine without socket and clock: bytes and time come in as parameters.
-pub trait Wire: Send + 'static {
-    /// Whether there is something to send.
-    fn has_outgoing(&self) -> bool;
-    /// Puts the bytes to send next into `slices`, in order; returns how many slices that took.
-    fn outgoing<'a>(&'a self, slices: &mut [IoSlice<'a>; OUTGOING_SLICES]) -> usize;
-    /// The first `count` of those bytes have been sent.
-    fn sent(&mut self, count: usize);
-    /// Calls `receive` with the memory that the next bytes belong in, then digests them. Returns how many bytes
-    /// came, and how many had room. An error means that the stream makes no sense any more.
-    fn incoming(&mut self, receive: &mut Receive<'_>) -> Result<Received>;
-    /// How many calls have no answer yet.
-    fn in_flight(&self) -> usize;
-    /// When the next call is overdue.
-    fn deadline(&self) -> Option<Instant>;
-    /// Ends the calls that are overdue at `now`.
-    fn expire(&mut self, now: Instant);
-    /// The connection is gone. True when what is pending waits for another one.
-    fn lost(&mut self, error: &Error) -> bool;
-    /// There is another connection: what is pending is sent again.
-    fn resumed(&mut self);
-    /// There will be no connection any more: everything pending ends with `error`.
-    fn fail(&mut self, error: &Error);
-}
-
-/// Most slices that one send gathers.
-pub const OUTGOING_SLICES: usize = 64;
-
-/// The socket's side of [`Wire::incoming`].
-pub type Receive<'a> = dyn FnMut(&mut [IoSliceMut<'_>]) -> io::Result<usize> + 'a;
-
-/// What one [`Wire::incoming`] moved.
-pub enum Received {
-    /// Nothing there yet.
-    Nothing,
-    /// The server has closed the connection.
-    Closed,
-    /// `count` bytes came where `room` would have fitted.
-    Bytes { count: usize, room: usize },
-}
-
-/// Names one connection of a reactor, never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LinkId(u64);
-
-struct Link<W> {
-    id: LinkId,
-    wire: W,
-    /// None once the connection is gone.
-    stream: Option<Stream>,
-    /// The events this link is registered for in the epoll descriptor.
-    registered: c_short,
-}
 
 struct Wait {
     fd: RawFd,
@@ -135,7 +81,7 @@ impl<W: Wire> Reactor<W> {
             }
             return id;
         }
-        state.links.push(Link { id, wire, stream: Some(stream), registered });
+        state.links.push(Link { id, wire, stream: Some(Arc::new(stream)), registered });
         id
     }
 
@@ -147,7 +93,7 @@ impl<W: Wire> Reactor<W> {
         if let Some(epoll) = &state.epoll {
             epoll.add(stream.as_raw_fd(), POLL_IN)?;
         }
-        (link.stream, link.registered) = (Some(stream), POLL_IN);
+        (link.stream, link.registered) = (Some(Arc::new(stream)), POLL_IN);
         link.wire.resumed();
         Ok(true)
     }
@@ -292,7 +238,10 @@ impl<W: Wire> Reactor<W> {
     }
 
     /// One turn. `may_wait` is asked last, when news from other threads would already ring the bell.
-    pub fn turn(&self, may_wait: impl FnOnce() -> bool) -> Result<()> {
+    pub fn turn(&self, may_wait: impl Fn() -> bool) -> Result<()> {
+        if self.turn_receiving(&may_wait) {
+            return Ok(());
+        }
         let mut fds = Vec::with_capacity(4);
         let deadline = {
             let mut state = self.state();
@@ -309,6 +258,23 @@ impl<W: Wire> Reactor<W> {
         polled.map_err(Error::from)?;
         self.finish_turn(&fds);
         Ok(())
+    }
+
+    /// A turn that has nothing to wait for but the next reply can wait in recv(2) itself, which saves poll(2). The
+    /// bell is not heard there, so it does not take longer than [`PATIENCE`]. False when there is more to wait for.
+    fn turn_receiving(&self, may_wait: impl Fn() -> bool) -> bool {
+        let Some(mut loan) = self.state().lend() else { return false };
+        let received = may_wait().then(|| loan.stream.receive_patiently(&mut loan.memory[..loan.room]));
+        let mut state = self.state();
+        let done = matches!(received, Some(Ok(_)));
+        state.take_back(loan, received.unwrap_or(Err(std::io::ErrorKind::WouldBlock.into())));
+        if done {
+            if state.deadline().is_some() {
+                state.expire(self.now());
+            }
+            state.tell_epoll();
+        }
+        done
     }
 
     /// One turn for a program that has waited by itself. Asks every socket, whatever the program saw.
@@ -345,11 +311,6 @@ impl<W: Wire> Reactor<W> {
     }
 }
 
-const POLL_IN: c_short = libc::POLLIN;
-
-/// Bytes received from one link before the others get their turn.
-const FAIR_SHARE: usize = 8 << 20;
-
 fn pollfd(fd: RawFd, events: c_short) -> libc::pollfd {
     libc::pollfd { fd, events, revents: 0 }
 }
@@ -372,6 +333,31 @@ impl<W: Wire> State<W> {
     fn deadline(&self) -> Option<Instant> {
         let timer = self.timers.first_key_value().map(|((instant, _), _)| *instant);
         self.links.iter().filter_map(|link| link.wire.deadline()).chain(timer).min()
+    }
+
+    /// See [`Reactor::turn_receiving`]. Sends what is queued first.
+    fn lend(&mut self) -> Option<Loan> {
+        self.flush();
+        let mut live = self.links.iter_mut().filter(|link| link.stream.is_some());
+        let (only, another) = (live.next()?, live.next());
+        if another.is_some() || !self.waits.is_empty() {
+            return None;
+        }
+        let loan = only.lend()?;
+        match self.deadline() {
+            Some(deadline) if deadline < Instant::now() + PATIENCE => {
+                self.take_back(loan, Err(std::io::ErrorKind::WouldBlock.into()));
+                None
+            }
+            _ => Some(loan),
+        }
+    }
+
+    fn take_back(&mut self, loan: Loan, received: std::io::Result<usize>) {
+        let Some(index) = self.links.iter().position(|link| link.id == loan.link) else { return };
+        if let Err(error) = self.links[index].take_back(loan, received) {
+            self.lose(index, &error);
+        }
     }
 
     fn flush(&mut self) {
@@ -443,49 +429,6 @@ impl<W: Wire> State<W> {
         if deadline.is_some() {
             epoll.alarm(deadline, Instant::now());
         }
-    }
-}
-
-impl<W: Wire> Link<W> {
-    fn wanted(&self) -> c_short {
-        if self.wire.has_outgoing() { POLL_IN | libc::POLLOUT } else { POLL_IN }
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        let Some(stream) = &self.stream else { return Ok(()) };
-        loop {
-            let mut slices = std::array::from_fn(|_| IoSlice::new(&[]));
-            let count = self.wire.outgoing(&mut slices);
-            if count == 0 {
-                return Ok(());
-            }
-            match stream.send(&slices[..count]) {
-                Ok(sent) => self.wire.sent(sent),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                    return Err(Error::new(errno, format!("send to the server: {error}")));
-                }
-            }
-        }
-    }
-
-    fn receive(&mut self) -> Result<()> {
-        let Some(stream) = &self.stream else { return Ok(()) };
-        let mut total = 0;
-        while total < FAIR_SHARE {
-            match self.wire.incoming(&mut |slices| stream.receive(slices))? {
-                Received::Nothing => return Ok(()),
-                Received::Closed => {
-                    return Err(Error::new(libc::ECONNRESET, "the server closed the connection"));
-                }
-                // Less than what would have fitted: the socket is drained.
-                Received::Bytes { count, room } if count < room => return Ok(()),
-                Received::Bytes { count, .. } => total += count,
-            }
-        }
-        Ok(())
     }
 }
 

@@ -5,7 +5,8 @@ use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::reactor::{Reactor, Wire};
+use super::link::Wire;
+use super::reactor::Reactor;
 use super::thread::spawn;
 use super::waiter::Bell;
 use crate::error::{Error, Result};

@@ -1,16 +1,17 @@
 //! TCP sockets: connecting without blocking, from a reserved port where the system permits it.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::reactor::{Reactor, Wire};
+use super::link::Wire;
+use super::reactor::Reactor;
 use crate::error::{Error, Result};
 
 /// Which source port a connection comes from. Servers may insist on a reserved one (below 1024).
@@ -30,27 +31,64 @@ fn next_reserved_port() -> u16 {
     RESERVED.start() + NEXT_RESERVED.fetch_add(1, Ordering::Relaxed) % RESERVED.len() as u16
 }
 
-/// A connected, non-blocking TCP socket.
+/// How long [`Stream::receive_patiently`] waits at most.
+pub const PATIENCE: Duration = Duration::from_millis(100);
+
+/// A connected TCP socket.
 pub struct Stream {
     socket: Socket,
     peer: SocketAddr,
+    /// It waits in `receive_patiently` instead of failing at once.
+    patient: AtomicBool,
 }
 
 impl Stream {
+    fn new(socket: Socket, peer: SocketAddr) -> Self {
+        Self { socket, peer, patient: AtomicBool::new(false) }
+    }
+
     /// The server's address.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
 
-    /// Sends without raising SIGPIPE; returns how many bytes the system took.
+    /// Sends without waiting and without raising SIGPIPE; returns how many bytes the system took.
     pub fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.socket.send_vectored_with_flags(slices, libc::MSG_NOSIGNAL)
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+        match slices {
+            [one] => {
+                // SAFETY: the pointer and the length describe the slice.
+                let sent = unsafe { libc::send(self.as_raw_fd(), one.as_ptr().cast(), one.len(), flags) };
+                moved(sent)
+            }
+            several => self.socket.send_vectored_with_flags(several, flags),
+        }
     }
 
-    /// Receives; 0 means that the server has closed the connection.
+    /// Receives without waiting; 0 means that the server has closed the connection.
     pub fn receive(&self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        (&self.socket).read_vectored(slices)
+        // SAFETY: msghdr is a structure of numbers and pointers, for which zeroes are valid.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        // IoSliceMut has the layout of iovec.
+        (message.msg_iov, message.msg_iovlen) = (slices.as_mut_ptr().cast(), slices.len() as _);
+        // SAFETY: the message describes the slices, which stay borrowed during the call.
+        moved(unsafe { libc::recvmsg(self.as_raw_fd(), &mut message, libc::MSG_DONTWAIT) })
     }
+
+    /// Waits for bytes, up to [`PATIENCE`]; EAGAIN when none came.
+    pub fn receive_patiently(&self, memory: &mut [u8]) -> io::Result<usize> {
+        if !self.patient.swap(true, Ordering::Relaxed) {
+            self.socket.set_read_timeout(Some(PATIENCE))?;
+            self.socket.set_nonblocking(false)?;
+        }
+        // SAFETY: the pointer and the length describe the slice.
+        moved(unsafe { libc::recv(self.as_raw_fd(), memory.as_mut_ptr().cast(), memory.len(), 0) })
+    }
+}
+
+/// The result of a system call that counts bytes.
+fn moved(count: isize) -> io::Result<usize> {
+    usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
 impl AsRawFd for Stream {
@@ -98,7 +136,7 @@ impl Connecting {
             let until = reactor.now() + share;
             match reactor.ready(socket.as_raw_fd(), libc::POLLOUT, Some(until)).await {
                 Ok(()) => match socket.take_error() {
-                    Ok(None) => return Ok(Stream { socket, peer: address }),
+                    Ok(None) => return Ok(Stream::new(socket, address)),
                     Ok(Some(error)) | Err(error) => self.error = failed(address, &error),
                 },
                 Err(error) => {

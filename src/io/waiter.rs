@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use libc::{c_int, c_short};
 
+pub const POLL_IN: c_short = libc::POLLIN;
+
 /// Readable once it has been rung; any thread may ring.
 pub struct Bell(OwnedFd);
 

@@ -22,7 +22,7 @@ const MAX_BESIDE_DATA: usize = 64 << 10;
 
 impl Connection {
     /// Digests received bytes.
-    fn feed(&mut self, mut bytes: &[u8]) -> Result<()> {
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Result<()> {
         loop {
             match self.marks.next(&mut bytes) {
                 Piece::Nothing => return Ok(()),
@@ -197,7 +197,7 @@ impl Connection {
     /// How much to receive beyond what certainly is data, when the call at `position` in the order of sending is
     /// answered next. A large sink waits for its data: then just the header, so that the data itself is received in
     /// its place. It is never received ahead of its header: nothing but data goes into a sink.
-    fn stage_room(&self, position: usize) -> usize {
+    pub(super) fn stage_room(&self, position: usize) -> usize {
         let sink = self.sent.get(position).and_then(|xid| self.calls.get(xid)?.sink.as_ref());
         match sink {
             Some(sink) if sink.to.len() > SMALL_SINK => USUAL_HEADER + sink.usual,

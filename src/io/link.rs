@@ -1,0 +1,160 @@
+//! One connection of a reactor: its socket, and the protocol spoken on it.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::sync::Arc;
+use std::time::Instant;
+
+use libc::c_short;
+
+use super::socket::Stream;
+use super::waiter::POLL_IN;
+use crate::error::{Error, Result};
+
+/// A protocol engine without socket and clock: bytes and time come in as parameters.
+pub trait Wire: Send + 'static {
+    /// Whether there is something to send.
+    fn has_outgoing(&self) -> bool;
+    /// Puts the bytes to send next into `slices`, in order; returns how many slices that took.
+    fn outgoing<'a>(&'a self, slices: &mut [IoSlice<'a>; OUTGOING_SLICES]) -> usize;
+    /// The first `count` of those bytes have been sent.
+    fn sent(&mut self, count: usize);
+    /// Calls `receive` with the memory that the next bytes belong in, then digests them. Returns how many bytes
+    /// came, and how many had room. An error means that the stream makes no sense any more.
+    fn incoming(&mut self, receive: &mut Receive<'_>) -> Result<Received>;
+    /// Lends the memory that the next bytes belong in to whoever waits for them, and says how many are wanted; None
+    /// when they have a better place to go.
+    fn lend(&mut self) -> Option<(Box<[u8]>, usize)>;
+    /// Takes it back, and digests the first `count` bytes.
+    fn take_back(&mut self, memory: Box<[u8]>, count: usize) -> Result<()>;
+    /// How many calls have no answer yet.
+    fn in_flight(&self) -> usize;
+    /// When the next call is overdue.
+    fn deadline(&self) -> Option<Instant>;
+    /// Ends the calls that are overdue at `now`.
+    fn expire(&mut self, now: Instant);
+    /// The connection is gone. True when what is pending waits for another one.
+    fn lost(&mut self, error: &Error) -> bool;
+    /// There is another connection: what is pending is sent again.
+    fn resumed(&mut self);
+    /// There will be no connection any more: everything pending ends with `error`.
+    fn fail(&mut self, error: &Error);
+}
+
+/// Most slices that one send gathers.
+pub const OUTGOING_SLICES: usize = 64;
+
+/// The socket's side of [`Wire::incoming`].
+pub type Receive<'a> = dyn FnMut(&mut [IoSliceMut<'_>]) -> io::Result<usize> + 'a;
+
+/// What one [`Wire::incoming`] moved.
+pub enum Received {
+    /// Nothing there yet.
+    Nothing,
+    /// The server has closed the connection.
+    Closed,
+    /// `count` bytes came where `room` would have fitted.
+    Bytes { count: usize, room: usize },
+}
+
+/// Names one connection of a reactor, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkId(pub(super) u64);
+
+pub struct Link<W> {
+    pub id: LinkId,
+    pub wire: W,
+    /// None once the connection is gone.
+    pub stream: Option<Arc<Stream>>,
+    /// The events this link is registered for in the epoll descriptor.
+    pub registered: c_short,
+}
+
+/// What a thread needs to wait for the next bytes of a link while others use that.
+pub struct Loan {
+    pub link: LinkId,
+    pub stream: Arc<Stream>,
+    pub memory: Box<[u8]>,
+    /// How many bytes are wanted.
+    pub room: usize,
+}
+
+/// Bytes received from one link before the others get their turn.
+const FAIR_SHARE: usize = 8 << 20;
+
+impl<W: Wire> Link<W> {
+    pub fn wanted(&self) -> c_short {
+        if self.wire.has_outgoing() { POLL_IN | libc::POLLOUT } else { POLL_IN }
+    }
+
+    pub fn flush(&mut self) -> Result<()> {
+        let Some(stream) = &self.stream else { return Ok(()) };
+        while self.wire.has_outgoing() {
+            let mut slices = std::array::from_fn(|_| IoSlice::new(&[]));
+            let count = self.wire.outgoing(&mut slices);
+            match stream.send(&slices[..count]) {
+                Ok(sent) => self.wire.sent(sent),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                    return Err(Error::new(errno, format!("send to the server: {error}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub fn receive(&mut self) -> Result<()> {
+        let Some(stream) = &self.stream else { return Ok(()) };
+        let mut total = 0;
+        while total < FAIR_SHARE {
+            match self.wire.incoming(&mut |slices| stream.receive(slices))? {
+                Received::Nothing => return Ok(()),
+                Received::Closed => return Err(closed()),
+                // Less than what would have fitted: the socket is drained.
+                Received::Bytes { count, room } if count < room => return Ok(()),
+                Received::Bytes { count, .. } => total += count,
+            }
+        }
+        Ok(())
+    }
+
+    /// For a thread that waits for nothing but the next bytes; None when there is more to do than that.
+    pub fn lend(&mut self) -> Option<Loan> {
+        let stream = self.stream.as_ref().filter(|_| !self.wire.has_outgoing())?;
+        let (memory, room) = self.wire.lend()?;
+        Some(Loan { link: self.id, stream: stream.clone(), memory, room })
+    }
+
+    /// Takes a loan back, with what came meanwhile; an error of the socket is that of the connection.
+    pub fn take_back(&mut self, loan: Loan, received: io::Result<usize>) -> Result<()> {
+        let same = self.stream.as_ref().is_some_and(|stream| Arc::ptr_eq(stream, &loan.stream));
+        if !same {
+            return self.wire.take_back(loan.memory, 0); // the end of a connection that is gone
+        }
+        match received {
+            Ok(count) => {
+                self.wire.take_back(loan.memory, count)?;
+                match count {
+                    0 => Err(closed()),
+                    count if count == loan.room => self.receive(),
+                    _ => Ok(()),
+                }
+            }
+            Err(error) => {
+                self.wire.take_back(loan.memory, 0)?;
+                match error.kind() {
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(()),
+                    _ => Err(Error::new(
+                        error.raw_os_error().unwrap_or(libc::EIO),
+                        format!("receive from the server: {error}"),
+                    )),
+                }
+            }
+        }
+    }
+}
+
+fn closed() -> Error {
+    Error::new(libc::ECONNRESET, "the server closed the connection")
+}

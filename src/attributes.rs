@@ -39,6 +39,20 @@ pub enum FileType {
 }
 
 impl FileType {
+    /// The inverse of [`FileType::nfs3`].
+    pub fn from_nfs3(number: u32) -> Option<Self> {
+        const ALL: [FileType; 7] = [
+            FileType::Regular,
+            FileType::Directory,
+            FileType::Block,
+            FileType::Character,
+            FileType::Link,
+            FileType::Socket,
+            FileType::Fifo,
+        ];
+        ALL.get((number as usize).wrapping_sub(1)).copied()
+    }
+
     /// The number that NFSv3 gives it (ftype3), which is also `nfsdirent.type`.
     pub fn nfs3(self) -> u32 {
         match self {

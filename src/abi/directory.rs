@@ -1,6 +1,8 @@
 //! Directories.
 
-use std::sync::Arc;
+use std::cell::UnsafeCell;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use libc::{c_char, c_int, c_long, c_void, timeval};
 
@@ -9,8 +11,9 @@ use super::attributes::{blocks, device};
 use super::callback::Callback;
 use super::guard::{guard, guard_or, stop_panics};
 use super::handle::DIRECTORIES;
+use super::lock;
 use super::types::{NFS_BLKSIZE, nfs_cb, nfs_context, nfsdir, nfsdirent};
-use crate::client::{Attributes, Directory, Entry, Time};
+use crate::client::{Attributes, Directory, Entry, GROUP, Time};
 
 /// Opens a directory and reads all its entries, which then do not change any more (RFC 1813, READDIRPLUS). Stores
 /// it in `*nfsdir`, to be closed with nfs_closedir(). Returns 0 or -errno.
@@ -61,7 +64,7 @@ pub extern "C" fn nfs_readdir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) -> *mu
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_seekdir(nfs: *mut nfs_context, nfsdir: *mut nfsdir, loc: c_long) {
     // The position behind the last entry is told as -1.
-    with(nfs, nfsdir, |directory| directory.directory.seek(usize::try_from(loc).unwrap_or(usize::MAX)));
+    with(nfs, nfsdir, |directory| directory.seek(usize::try_from(loc).unwrap_or(usize::MAX)));
 }
 
 /// Returns the position of the next entry, counted from 0, or -1 when there is none left. The context may be NULL.
@@ -75,7 +78,7 @@ pub extern "C" fn nfs_telldir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) -> c_l
 /// be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_rewinddir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
-    with(nfs, nfsdir, |directory| directory.directory.seek(0));
+    with(nfs, nfsdir, |directory| directory.seek(0));
 }
 
 /// Closes a directory. Its entries are gone.
@@ -99,56 +102,84 @@ fn with<T>(nfs: *mut nfs_context, nfsdir: *mut nfsdir, act: impl FnOnce(&OpenDir
     guard_or(nfs, |_| None, |context| Ok(Some(act(&*directory(context, nfsdir)?))))
 }
 
+/// Records that are made at a time. A record stays what it is until twice as many others have been read: as long as
+/// the directory is open, unless that is larger.
+const PART: usize = 64 * GROUP;
+
 /// A directory with its entries as C sees them.
 pub struct OpenDirectory {
     directory: Arc<Directory>,
-    /// As many as the directory has. They point to each other and to the names in the directory.
-    records: *mut [nfsdirent],
+    parts: Mutex<[Part; 2]>,
 }
 
-// SAFETY: the records are made and freed here, and in between only C looks at them.
-unsafe impl Send for OpenDirectory {}
-// SAFETY: as above.
-unsafe impl Sync for OpenDirectory {}
+/// Some consecutive entries. They point to each other and to the names in the directory.
+struct Part {
+    number: usize,
+    records: Box<[UnsafeCell<nfsdirent>]>,
+}
+
+// SAFETY: the records are written by whoever holds the lock around their part, and read by C only after that.
+unsafe impl Send for Part {}
 
 impl OpenDirectory {
     pub fn new(directory: Arc<Directory>) -> Arc<Self> {
-        let records: Box<[_]> = directory.entries().iter().map(record).collect();
-        let records = Box::into_raw(records);
-        let first = records.cast::<nfsdirent>();
-        for index in 1..records.len() {
-            // SAFETY: both are records of the slice.
-            unsafe { (*first.add(index - 1)).next = first.add(index) };
-        }
-        Arc::new(Self { directory, records })
+        let parts = Mutex::new([Part::none(), Part::none()]);
+        Arc::new(Self { directory, parts })
     }
 
     pub fn client_id(&self) -> u64 {
         self.directory.client_id()
     }
 
+    fn seek(&self, position: usize) {
+        self.directory.position().store(position, Ordering::Relaxed);
+    }
+
     /// Where the next entry is, if there is one.
     fn position(&self) -> Option<usize> {
-        Some(self.directory.tell()).filter(|&position| position < self.records.len())
+        let position = self.directory.position().load(Ordering::Relaxed);
+        (position < self.directory.len()).then_some(position)
     }
 
     /// The record of the next entry.
     fn next(&self) -> Option<*mut nfsdirent> {
+        let mut parts = lock(&self.parts);
         let position = self.position()?;
-        self.directory.next();
-        // SAFETY: a record of the slice.
-        Some(unsafe { self.records.cast::<nfsdirent>().add(position) })
+        let number = position / PART;
+        let part = &mut parts[number % 2];
+        if part.number != number {
+            part.fill(number, &self.directory);
+        }
+        self.seek(position + 1);
+        part.records.get(position % PART).map(UnsafeCell::get)
     }
 }
 
-impl Drop for OpenDirectory {
-    fn drop(&mut self) {
-        // SAFETY: made by `new`, and not handed out any more.
-        drop(unsafe { Box::from_raw(self.records) });
+impl Part {
+    fn none() -> Self {
+        Self { number: usize::MAX, records: Box::default() }
+    }
+
+    /// Makes the records of a part, in the memory of those that were here before.
+    fn fill(&mut self, number: usize, directory: &Directory) {
+        let entries = directory.entries(number * PART).take(PART).map(|entry| record(&entry));
+        if self.records.is_empty() {
+            self.records = entries.map(UnsafeCell::new).collect();
+        } else {
+            for (place, new) in self.records.iter_mut().zip(entries) {
+                *place.get_mut() = new;
+            }
+        }
+        self.number = number;
+        let length = (directory.len() - number * PART).min(self.records.len());
+        for index in 1..length {
+            let next = self.records[index].get();
+            self.records[index - 1].get_mut().next = next;
+        }
     }
 }
 
-fn record(entry: &Entry) -> nfsdirent {
+fn record(entry: &Entry<'_>) -> nfsdirent {
     let attributes = entry.attributes.as_ref();
     let number = |field: fn(&Attributes) -> u32| attributes.map_or(0, field);
     let long = |field: fn(&Attributes) -> u64| attributes.map_or(0, field);

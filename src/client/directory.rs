@@ -1,18 +1,18 @@
 //! Directories: read whole at opendir, listed from memory.
 
 use std::collections::HashSet;
-use std::ffi::CString;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
+use super::entries::{Entries, Entry};
 use super::join::all;
 use super::{Client, LastLink, Session};
 use crate::attributes::{Attributes, Handle};
 use crate::error::{Error, Result};
-use crate::v3::{DirEntry, DirPage, Nfs, Place};
+use crate::v3::{DirEntry, Nfs, PageEnd, Place};
 
-/// Bytes of a READDIRPLUS reply when nothing else is set: large, so that round trips are few.
-const REPLY_BYTES: u32 = 128 << 10;
+/// Bytes of a reply when nothing else is set: large, so that round trips are few.
+const REPLY_BYTES: u32 = 512 << 10;
 
 /// More entries than any directory has that a program could want to hold in memory.
 const MAX_ENTRIES: usize = 16 << 20;
@@ -26,16 +26,8 @@ const LOOKUPS: usize = 32;
 /// A directory as it was when it was opened.
 pub struct Directory {
     client: u64,
-    entries: Vec<Entry>,
+    entries: Entries,
     position: AtomicUsize,
-}
-
-/// One name in a directory.
-pub struct Entry {
-    pub name: CString,
-    pub fileid: u64,
-    /// None when the server gave none.
-    pub attributes: Option<Attributes>,
 }
 
 impl Directory {
@@ -44,24 +36,19 @@ impl Directory {
         self.client
     }
 
-    /// All entries, in the server's order.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    /// How many entries it has.
+    pub fn len(&self) -> usize {
+        self.entries.len()
     }
 
-    /// The next entry; the position moves on.
-    pub fn next(&self) -> Option<&Entry> {
-        let entry = self.entries.get(self.tell())?;
-        self.position.fetch_add(1, Ordering::Relaxed);
-        Some(entry)
+    /// The entries from `position` on, in the server's order.
+    pub fn entries(&self, position: usize) -> impl Iterator<Item = Entry<'_>> {
+        self.entries.from(position)
     }
 
-    pub fn seek(&self, position: usize) {
-        self.position.store(position, Ordering::Relaxed);
-    }
-
-    pub fn tell(&self) -> usize {
-        self.position.load(Ordering::Relaxed)
+    /// The position of the next entry.
+    pub fn position(&self) -> &AtomicUsize {
+        &self.position
     }
 }
 
@@ -77,7 +64,7 @@ impl Client {
         open.await.map_err(|error: Error| error.during("opendir").at(&path))
     }
 
-    async fn read_directory(&self, session: &Session, directory: &Handle, path: &[u8]) -> Result<Vec<Entry>> {
+    async fn read_directory(&self, session: &Session, directory: &Handle, path: &[u8]) -> Result<Entries> {
         let (dircount, maxcount) = {
             let settings = self.settings();
             let or_default = |count: u32| if count == 0 { REPLY_BYTES } else { count };
@@ -87,13 +74,15 @@ impl Client {
         let mut listing = Listing::default();
         let mut restarts = 0;
         loop {
-            let page = match plus {
-                true => session.nfs.readdirplus(directory, listing.place, dircount, maxcount).await,
-                false => session.nfs.readdir(directory, listing.place, maxcount).await,
+            let place = listing.place;
+            let each = |entry: DirEntry<'_>| listing.add(&entry);
+            let end = match plus {
+                true => session.nfs.readdirplus(directory, place, dircount, maxcount, each).await,
+                false => session.nfs.readdir(directory, place, maxcount, each).await,
             };
-            match page {
-                Ok(page) => {
-                    if listing.add(page)? {
+            match end {
+                Ok(end) => {
+                    if listing.turn_page(end)? {
                         break;
                     }
                 }
@@ -107,39 +96,60 @@ impl Client {
             }
         }
         let mut entries = listing.entries;
-        for some in entries.chunks_mut(LOOKUPS) {
-            let mut lookups = Vec::new();
-            for entry in some {
-                if entry.attributes.is_none() {
-                    lookups.push(Box::pin(self.complete(session, directory, path, entry)));
-                }
-            }
-            all(lookups).await?;
+        if listing.incomplete {
+            entries = self.complete(session, directory, path, &entries).await?;
         }
+        entries.finish();
         Ok(entries)
     }
 
-    /// Asks for the attributes that did not come with an entry. An object that is gone by then has none.
+    /// Asks for the attributes that did not come with their entries.
     async fn complete(
         &self,
         session: &Session,
         directory: &Handle,
         path: &[u8],
-        entry: &mut Entry,
-    ) -> Result<()> {
-        let name = entry.name.to_bytes();
+        entries: &Entries,
+    ) -> Result<Entries> {
+        let mut complete = Entries::default();
+        for start in (0..entries.len()).step_by(LOOKUPS) {
+            let mut some: Vec<_> = entries.from(start).take(LOOKUPS).collect();
+            let mut lookups = Vec::new();
+            for entry in some.iter_mut().filter(|entry| entry.attributes.is_none()) {
+                lookups.push(Box::pin(async {
+                    entry.attributes =
+                        self.attributes_of(session, directory, path, entry.name.to_bytes()).await?;
+                    Ok(())
+                }));
+            }
+            all(lookups).await?;
+            for Entry { name, fileid, attributes } in some {
+                complete.push(&DirEntry { name: name.to_bytes(), fileid, attributes })?;
+            }
+        }
+        Ok(complete)
+    }
+
+    /// The attributes of an object in a directory. One that is gone by now has none.
+    async fn attributes_of(
+        &self,
+        session: &Session,
+        directory: &Handle,
+        path: &[u8],
+        name: &[u8],
+    ) -> Result<Option<Attributes>> {
         match session.nfs.lookup(directory, name).await {
-            Ok((_, Some(attributes))) => entry.attributes = Some(attributes),
-            Ok((handle, None)) => entry.attributes = session.nfs.getattr(&handle).await.ok(),
+            Ok((_, Some(attributes))) => Ok(Some(attributes)),
+            Ok((handle, None)) => Ok(session.nfs.getattr(&handle).await.ok()),
             Err(error) if Nfs::is_other_export(&error) => {
-                if let Some(root) = self.nested_export(session, &[path, b"/", name].concat()).await {
-                    entry.attributes = session.nfs.getattr(&root).await.ok();
+                match self.nested_export(session, &[path, b"/", name].concat()).await {
+                    Some(root) => Ok(session.nfs.getattr(&root).await.ok()),
+                    None => Ok(None),
                 }
             }
-            Err(error) if GONE.contains(&error.errno()) => {}
-            Err(error) => return Err(error),
+            Err(error) if GONE.contains(&error.errno()) => Ok(None),
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 }
 
@@ -149,38 +159,31 @@ const GONE: [libc::c_int; 4] = [libc::ENOENT, libc::ESTALE, libc::EACCES, libc::
 /// A listing as far as it has come.
 #[derive(Default)]
 struct Listing {
-    entries: Vec<Entry>,
+    entries: Entries,
+    /// Some entries have no attributes.
+    incomplete: bool,
     place: Place,
     /// The places that pages began at.
     seen: HashSet<u64>,
 }
 
 impl Listing {
-    /// Adds the next page; true when it was the last one.
-    fn add(&mut self, page: DirPage) -> Result<bool> {
-        let last = page.entries.last().map(|entry| entry.cookie);
-        for entry in page.entries {
-            self.entries.push(checked(entry)?);
-        }
-        if page.eof {
-            return Ok(true);
-        }
-        match last {
-            Some(last) if self.seen.insert(last) && self.entries.len() < MAX_ENTRIES => {
-                self.place = (last, page.verifier);
+    fn add(&mut self, entry: &DirEntry<'_>) -> Result<()> {
+        self.incomplete |= entry.attributes.is_none();
+        self.entries.push(entry)
+    }
+
+    /// True when that was the last page.
+    fn turn_page(&mut self, end: PageEnd) -> Result<bool> {
+        match end {
+            PageEnd { eof: true, .. } => Ok(true),
+            PageEnd { next: Some(place), .. }
+                if self.seen.insert(place.0) && self.entries.len() < MAX_ENTRIES =>
+            {
+                self.place = place;
                 Ok(false)
             }
             _ => Err(Error::malformed("the server's listing goes round in circles")),
         }
     }
-}
-
-/// A name that leads elsewhere, or nowhere, would be a trap for the program.
-fn checked(entry: DirEntry) -> Result<Entry> {
-    let DirEntry { name, fileid, attributes, cookie: _ } = entry;
-    if name.is_empty() || name.contains(&b'/') {
-        return Err(Error::malformed(format!("{:?} is not a file name", String::from_utf8_lossy(&name))));
-    }
-    let name = CString::new(name).map_err(|_| Error::malformed("a file name with a NUL in it"))?;
-    Ok(Entry { name, fileid, attributes })
 }

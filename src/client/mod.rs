@@ -7,6 +7,7 @@ mod crank;
 mod data;
 mod directory;
 mod discovery;
+mod entries;
 mod executor;
 mod file;
 mod join;
@@ -29,8 +30,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use crate::attributes::{Attributes, FileSystem, Time};
 pub use crate::v3::{Acl, AclEntry, Export};
-pub use directory::{Directory, Entry};
+pub use directory::Directory;
 pub use discovery::find_local_servers;
+pub use entries::{Entry, GROUP};
 pub use file::File;
 pub use locks::{Change, Span};
 pub use mount::exports;

@@ -51,9 +51,9 @@ pub struct Settings {
     pub read_max: Option<u64>,
     /// Upper limit for one WRITE, in bytes, below the server's.
     pub write_max: Option<u64>,
-    /// READDIRPLUS: bytes of names and cookies in one reply.
+    /// READDIRPLUS: bytes of names and cookies in one reply; 0 for a default.
     pub readdir_dircount: u32,
-    /// READDIRPLUS: bytes of everything in one reply.
+    /// READDIRPLUS: bytes of everything in one reply; 0 for a default.
     pub readdir_maxcount: u32,
     pub umask: u32,
     /// How NFS version 4 knows this client; None to make a name.
@@ -88,8 +88,8 @@ impl Settings {
             interface: None,
             read_max: None,
             write_max: None,
-            readdir_dircount: 8192,
-            readdir_maxcount: 8192,
+            readdir_dircount: 0,
+            readdir_maxcount: 0,
             umask: 0o022,
             client_name: None,
             client_verifier: None,

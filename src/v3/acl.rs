@@ -2,8 +2,9 @@
 
 use nfs3_client::nfs3_types::nfs3::nfsstat3;
 
-use super::data::{FATTR3, put_opaque, skip_optional, status};
+use super::data::{put_opaque, skip_optional, status};
 use super::nfs::Nfs;
+use super::object::FATTR3;
 use super::patience::{Patience, is_busy};
 use super::status::is;
 use crate::attributes::Handle;

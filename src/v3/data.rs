@@ -5,6 +5,7 @@ use nfs3_client::nfs3_types::nfs3::{self, NFS_PROGRAM, nfsstat3, stable_how};
 use nfs3_client::nfs3_types::xdr_codec::Unpack;
 
 use super::nfs::Nfs;
+use super::object::FATTR3;
 use super::patience::is_busy;
 use super::status::nfs_error;
 use crate::attributes::Handle;
@@ -16,7 +17,6 @@ use crate::xdr::Reader;
 /// Longest READ or WRITE reply beside its data, bytes.
 const MAX_REPLY: usize = 4096;
 
-pub(super) const FATTR3: usize = 84;
 const WCC_ATTR: usize = 24;
 
 /// Body of a successful READ reply in front of the data, when it has attributes: status, flag, fattr3, count,
@@ -61,7 +61,8 @@ pub struct Reading(Pending);
 pub struct Writing(Pending, usize);
 
 impl Nfs {
-    fn data_call(&self, procedure: NFS_PROGRAM, file: &Handle) -> Message {
+    /// The beginning of a call whose arguments begin with a file handle.
+    pub(super) fn call_on(&self, procedure: NFS_PROGRAM, file: &Handle) -> Message {
         let mut message = Message::call(nfs3::PROGRAM, nfs3::VERSION, procedure as u32, &self.credential);
         put_opaque(message.arguments(), file.as_bytes());
         message
@@ -70,7 +71,7 @@ impl Nfs {
     /// Asks for as many bytes as fit into `to`, which must be at most the server's limit. The call is on its way
     /// when this returns.
     pub fn read(&self, file: &Handle, offset: u64, to: Destination) -> Reading {
-        let mut message = self.data_call(NFS_PROGRAM::NFSPROC3_READ, file);
+        let mut message = self.call_on(NFS_PROGRAM::NFSPROC3_READ, file);
         message.arguments().extend_from_slice(&offset.to_be_bytes());
         message.arguments().extend_from_slice(&(to.len() as u32).to_be_bytes());
         let sink = Some(Sink { to, split: split_read, usual: USUAL_READ_BODY });
@@ -80,7 +81,7 @@ impl Nfs {
 
     /// Sends `from`, which must be at most the server's limit. The call is on its way when this returns.
     pub fn write(&self, file: &Handle, offset: u64, from: Source, stability: Stability) -> Writing {
-        let mut message = self.data_call(NFS_PROGRAM::NFSPROC3_WRITE, file);
+        let mut message = self.call_on(NFS_PROGRAM::NFSPROC3_WRITE, file);
         let (length, arguments) = (from.len(), message.arguments());
         let stable = match stability {
             Stability::Unstable => stable_how::UNSTABLE,
@@ -154,11 +155,10 @@ pub(super) fn status(reader: &mut Reader<'_>) -> Result<()> {
 }
 
 pub(super) fn skip_optional(reader: &mut Reader<'_>, length: usize) -> Result<()> {
-    match reader.u32()? {
-        0 => Ok(()),
-        1 => reader.take(length).map(drop),
-        other => Err(Error::malformed(format!("{other} is neither true nor false"))),
+    if reader.flag()? {
+        reader.take(length)?;
     }
+    Ok(())
 }
 
 /// Finds the data in the body of a READ reply.

@@ -8,13 +8,16 @@ mod data;
 mod mount;
 mod nfs;
 mod nlm;
+mod object;
 mod patience;
+mod readdir;
 mod shape;
 mod status;
 
 pub use acl::{Acl, AclEntry};
 pub use data::{Reading, Stability, WriteReply, Writing};
 pub use mount::{Export, Mount, PORTMAPPER_PORT, PortMapper};
-pub use nfs::{DirEntry, DirPage, Nfs, Place};
+pub use nfs::Nfs;
 pub use nlm::{Lock, LockCall, LockManager, LockOwner, LockStatus};
 pub use patience::Patience;
+pub use readdir::{DirEntry, PageEnd, Place};

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 
 use nfs3_client::Nfs3Client;
 use nfs3_client::nfs3_types::nfs3::*;
-use nfs3_client::nfs3_types::xdr_codec::Void;
 
 use super::channel::Channel;
-use super::convert::{from_fh3, from_post_op_attr, from_post_op_fh3, place, to_fh3};
+use super::convert::{from_post_op_attr, from_post_op_fh3, place, to_fh3};
 use super::status::{is, succeeded};
 use crate::attributes::{Attributes, FileSystem, FileType, Handle, Limits, SetAttributes};
 use crate::error::{Error, Result};
@@ -27,25 +26,6 @@ pub struct Nfs {
 
 /// A created object; servers may leave out either part.
 pub type Created = (Option<Handle>, Option<Attributes>);
-
-/// One entry of a directory.
-#[derive(Debug)]
-pub struct DirEntry {
-    pub name: Vec<u8>,
-    pub fileid: u64,
-    pub cookie: u64,
-    pub attributes: Option<Attributes>,
-}
-
-/// Where in a directory: the last entry's cookie and the verifier that came with it.
-pub type Place = (u64, [u8; 8]);
-
-/// Part of a directory.
-pub struct DirPage {
-    pub entries: Vec<DirEntry>,
-    pub verifier: [u8; 8],
-    pub eof: bool,
-}
 
 impl Nfs {
     pub const PROGRAM: u32 = PROGRAM;
@@ -74,27 +54,10 @@ impl Nfs {
         (Nfs3Client::new(channel), mark)
     }
 
-    pub async fn getattr(&self, object: &Handle) -> Result<Attributes> {
-        let reply = self.client().getattr(&GETATTR3args { object: to_fh3(object) }).await;
-        let reply: GETATTR3resok = succeeded::<_, Void>(reply)?;
-        Ok((&reply.obj_attributes).into())
-    }
-
     pub async fn setattr(&self, object: &Handle, set: &SetAttributes) -> Result<()> {
         let arguments =
             SETATTR3args { object: to_fh3(object), new_attributes: set.into(), guard: Nfs3Option::None };
         succeeded(self.client().setattr(&arguments).await).map(drop)
-    }
-
-    pub async fn lookup(&self, directory: &Handle, name: &[u8]) -> Result<(Handle, Option<Attributes>)> {
-        let reply = succeeded(self.client().lookup(&LOOKUP3args { what: place(directory, name) }).await)?;
-        Ok((from_fh3(&reply.object)?, from_post_op_attr(&reply.obj_attributes)))
-    }
-
-    /// Which of the ACCESS3_* bits in `access` the server grants.
-    pub async fn access(&self, object: &Handle, access: u32) -> Result<u32> {
-        let reply = self.client().access(&ACCESS3args { object: to_fh3(object), access }).await;
-        Ok(succeeded(reply)?.access)
     }
 
     pub async fn readlink(&self, link: &Handle) -> Result<Vec<u8>> {
@@ -185,46 +148,6 @@ impl Nfs {
         let arguments = LINK3args { file: to_fh3(file), link: place(directory, name) };
         let (mut client, mark) = self.once();
         mark(succeeded(client.link(&arguments).await)).map(drop)
-    }
-
-    /// Entries behind `cookie`, with attributes where the server gives them (READDIRPLUS). `dircount` bounds
-    /// names and cookies, `maxcount` the whole reply, bytes.
-    pub async fn readdirplus(
-        &self,
-        directory: &Handle,
-        (cookie, verifier): Place,
-        dircount: u32,
-        maxcount: u32,
-    ) -> Result<DirPage> {
-        let (dir, cookieverf) = (to_fh3(directory), cookieverf3(verifier));
-        let arguments = READDIRPLUS3args { dir, cookie, cookieverf, dircount, maxcount };
-        let reply = succeeded(self.client().readdirplus(&arguments).await)?;
-        let entries = reply.reply.entries.into_inner().into_iter().map(|entry| DirEntry {
-            fileid: entry.fileid,
-            cookie: entry.cookie,
-            attributes: from_post_op_attr(&entry.name_attributes),
-            name: entry.name.0.into_owned(),
-        });
-        Ok(DirPage { entries: entries.collect(), verifier: reply.cookieverf.0, eof: reply.reply.eof })
-    }
-
-    /// As [`Nfs::readdirplus`], without attributes (READDIR): for servers that do not have that.
-    pub async fn readdir(
-        &self,
-        directory: &Handle,
-        (cookie, verifier): Place,
-        count: u32,
-    ) -> Result<DirPage> {
-        let arguments =
-            READDIR3args { dir: to_fh3(directory), cookie, cookieverf: cookieverf3(verifier), count };
-        let reply = succeeded(self.client().readdir(&arguments).await)?;
-        let entries = reply.reply.entries.into_inner().into_iter().map(|entry| DirEntry {
-            fileid: entry.fileid,
-            cookie: entry.cookie,
-            attributes: None,
-            name: entry.name.0.into_owned(),
-        });
-        Ok(DirPage { entries: entries.collect(), verifier: reply.cookieverf.0, eof: reply.reply.eof })
     }
 
     /// Whether READDIRPLUS failed because the server does not have it, or not for this directory: another export

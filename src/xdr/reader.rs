@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 
-/// See the module. Every method fails for one reason: too few bytes are left.
+/// See the module. Methods fail when too few bytes are left.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
@@ -38,6 +38,21 @@ impl<'a> Reader<'a> {
         let mut word = [0; 4];
         word.copy_from_slice(self.take(4)?);
         Ok(u32::from_be_bytes(word))
+    }
+
+    pub fn u64(&mut self) -> Result<u64> {
+        let mut words = [0; 8];
+        words.copy_from_slice(self.take(8)?);
+        Ok(u64::from_be_bytes(words))
+    }
+
+    /// A boolean, which is 0 or 1 and nothing else.
+    pub fn flag(&mut self) -> Result<bool> {
+        match self.u32()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(Error::malformed(format!("{other} is neither true nor false"))),
+        }
     }
 
     /// Skips fixed opaque data of `length` bytes and its padding.

@@ -12,8 +12,10 @@ use crate::error::{Error, Result};
 
 impl Client {
     pub async fn stat(self: Arc<Self>, path: Vec<u8>, last: LastLink) -> Result<Attributes> {
-        let operation = async { Ok(self.walk(&self.session()?, &path, last).await?.attributes) };
-        operation.await.map_err(|error: Error| error.during("stat").at(&path))
+        let (client, path) = (&*self, &path);
+        let operation =
+            self.on_paths(|session| async move { Ok(client.walk(&session, path, last).await?.attributes) });
+        operation.await.map_err(|error: Error| error.during("stat").at(path))
     }
 
     pub async fn fstat(self: Arc<Self>, file: Arc<File>) -> Result<Attributes> {
@@ -39,11 +41,10 @@ impl Client {
         last: LastLink,
         set: &SetAttributes,
     ) -> Result<()> {
-        let change = async {
-            let session = self.session()?;
+        let change = self.on_paths(|session| async move {
             let object = self.walk(&session, path, last).await?;
             self.set(&session, &object.handle, set).await
-        };
+        });
         change.await.map_err(|error| error.during(operation).at(path))
     }
 
@@ -107,19 +108,21 @@ impl Client {
     }
 
     async fn granted(&self, path: &[u8]) -> Result<c_int> {
-        let session = self.session()?;
-        let object = self.walk(&session, path, LastLink::Follow).await?;
-        session.permissions(&object).await
+        let ask = self.on_paths(|session| async move {
+            let object = self.walk(&session, path, LastLink::Follow).await?;
+            session.permissions(&object).await
+        });
+        ask.await
     }
 
     /// Sizes of the file system that `path` is on.
     pub async fn statvfs(self: Arc<Self>, path: Vec<u8>) -> Result<FileSystem> {
-        let ask = async {
-            let session = self.session()?;
-            let object = self.walk(&session, &path, LastLink::Follow).await?;
+        let (client, path) = (&*self, &path);
+        let ask = self.on_paths(|session| async move {
+            let object = client.walk(&session, path, LastLink::Follow).await?;
             session.nfs.fsstat(&object.handle).await
-        };
-        ask.await.map_err(|error| error.during("statvfs").at(&path))
+        });
+        ask.await.map_err(|error| error.during("statvfs").at(path))
     }
 }
 

@@ -54,14 +54,14 @@ impl Directory {
 
 impl Client {
     pub async fn opendir(self: Arc<Self>, path: Vec<u8>) -> Result<Arc<Directory>> {
-        let open = async {
-            let session = self.session()?;
-            let walked = self.walk_to(&session, &path, LastLink::Follow, false).await?;
-            let place = walked.canonical();
-            let entries = self.read_directory(&session, &walked.object()?.handle, &place).await?;
-            Ok(Arc::new(Directory { client: self.id(), entries, position: AtomicUsize::new(0) }))
-        };
-        open.await.map_err(|error: Error| error.during("opendir").at(&path))
+        let (client, path) = (&*self, &path);
+        let open = self.on_paths(|session| async move {
+            let walked = client.walk_to(&session, path, LastLink::Follow, false).await?;
+            let place = walked.canonical().to_vec();
+            let entries = client.read_directory(&session, &walked.object()?.handle, &place).await?;
+            Ok(Arc::new(Directory { client: client.id(), entries, position: AtomicUsize::new(0) }))
+        });
+        open.await.map_err(|error: Error| error.during("opendir").at(path))
     }
 
     async fn read_directory(&self, session: &Session, directory: &Handle, path: &[u8]) -> Result<Entries> {

@@ -11,12 +11,14 @@ mod entries;
 mod executor;
 mod file;
 mod join;
+mod known;
 mod lock_manager;
 mod locks;
 mod mount;
 mod namespace;
 mod path;
 mod reconnect;
+mod remembered;
 mod service;
 mod settings;
 #[cfg(test)]
@@ -68,6 +70,8 @@ type Identity = (u32, u32, Vec<u32>);
 struct Session {
     nfs: Nfs,
     mounted: Arc<Mounted>,
+    /// Directories come upon are remembered.
+    remembers: bool,
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -174,10 +178,13 @@ impl Client {
         let mounted = lock(&self.mounted).clone();
         let mounted = mounted.ok_or_else(|| Error::new(libc::ENOTCONN, "nothing is mounted"))?;
         let credential = self.credential()?;
-        let timeout = self.settings().timeout;
+        let (timeout, remembers) = {
+            let settings = self.settings();
+            (settings.timeout, settings.dircache)
+        };
         let nfs =
             Nfs { transport: mounted.transport.clone(), credential, timeout, reactor: self.reactor.clone() };
-        Ok(Session { nfs, mounted })
+        Ok(Session { nfs, mounted, remembers })
     }
 
     /// The credential of the next call; encoded again only when the identity has changed.

@@ -1,4 +1,5 @@
-//! Mounting in five round trips: portmapper, ports, MOUNT and NFS side by side, MNT, FSINFO with GETATTR.
+//! Mounting in five round trips: portmapper, ports, MOUNT and NFS side by side, MNT, FSINFO with GETATTR; in two when
+//! the process has mounted it a moment ago.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -6,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::join::join;
+use super::known::KnownDirectories;
 use super::lock_manager::Locks;
 use super::reconnect::keep_up;
+use super::remembered::{self, Key, Known};
 use super::{Client, Session, lock};
 use crate::attributes::{FileType, Handle, Limits};
 use crate::error::{Error, Result};
@@ -17,6 +20,9 @@ use crate::v3::{Export, Mount, Nfs, PORTMAPPER_PORT, PortMapper};
 
 /// How long connecting and mounting may take when no timeout is set.
 const DEFAULT_TIME: Duration = Duration::from_secs(60);
+
+/// How long a server is given to answer where it was last.
+const KNOWN_TIME: Duration = Duration::from_secs(5);
 
 /// How long the server is given to hear of an unmount. It does not need to know.
 const UMOUNT_TIME: Duration = Duration::from_secs(5);
@@ -37,6 +43,7 @@ pub struct Mounted {
     pub mount_service: SocketAddr,
     nfs_service: SocketAddr,
     pub locks: Locks,
+    pub known: KnownDirectories,
     /// Places below where another file system begins, by their path from the root on, as they were come upon; with
     /// the root of that export, or None where it is not exported by itself.
     nested: Mutex<HashMap<Vec<u8>, Option<Handle>>>,
@@ -77,13 +84,22 @@ impl Client {
         if self.settings().version != Nfs::VERSION {
             return Err(Error::new(libc::ENOSYS, "NFS version 4 is not there yet"));
         }
-        let addresses = resolve(&self.reactor, server, deadline).await?;
-        let ports = {
-            let settings = self.settings();
-            (settings.mount_port, settings.nfs_port)
+        let key = {
+            let (server, export, settings) = (server.to_vec(), export.to_vec(), self.settings());
+            Key { server, export, mount_port: settings.mount_port, nfs_port: settings.nfs_port }
         };
-        let services = self.find_services(addresses, ports, deadline).await?;
-        let credential = self.credential()?;
+        let now = self.reactor.now();
+        if let Some(known) = remembered::get(&key, now) {
+            // If the server is not there any more, time is needed to find out where it is.
+            let half = now + (deadline.saturating_duration_since(now) / 2).min(KNOWN_TIME);
+            let mounted = self.reactor.until(half, self.mount_known(&known, export, half)).await;
+            if mounted.is_ok() {
+                return mounted;
+            }
+            remembered::forget(&key);
+        }
+        let addresses = resolve(&self.reactor, server, deadline).await?;
+        let services = self.find_services(addresses, (key.mount_port, key.nfs_port), deadline).await?;
         let mount_stream = self.connect([services.mount], PortKind::Reserved);
         let nfs_stream = self.connect([services.nfs], PortKind::Reserved);
         let both = join(
@@ -92,21 +108,50 @@ impl Client {
         );
         let (mount_stream, nfs_stream) = both.await;
         let transport = Transport::new(&self.reactor, mount_stream?);
-        let mount = Mount { transport, credential: credential.clone(), deadline };
+        let mount = Mount { transport, credential: self.credential()?, deadline };
         let transport = Transport::new(&self.reactor, nfs_stream?);
         let root = mount.mnt(export).await?;
+        let known = Known { mount_service: services.mount, nfs_service: services.nfs, root };
+        let mounted = self.mount_root(transport, &known, export, deadline).await?;
+        remembered::keep(key, known, self.reactor.now());
+        Ok(mounted)
+    }
+
+    /// Mounts an export whose root and services are known: two round trips.
+    async fn mount_known(&self, known: &Known, export: &[u8], deadline: Instant) -> Result<Mounted> {
+        let connecting = self.connect([known.nfs_service], PortKind::Reserved);
+        let transport = Transport::new(&self.reactor, connecting.established(&self.reactor, deadline).await?);
+        self.mount_root(transport, known, export, deadline).await
+    }
+
+    /// The last step: what the server says of the root.
+    async fn mount_root(
+        &self,
+        transport: Transport,
+        known: &Known,
+        export: &[u8],
+        deadline: Instant,
+    ) -> Result<Mounted> {
+        let Known { mount_service, nfs_service, root } = *known;
         let timeout = Some(deadline.saturating_duration_since(self.reactor.now()));
-        let nfs = Nfs { transport, credential, timeout, reactor: self.reactor.clone() };
+        let nfs = Nfs { transport, credential: self.credential()?, timeout, reactor: self.reactor.clone() };
         let (limits, attributes) = join(nfs.fsinfo(&root), nfs.getattr(&root)).await;
         let attributes = attributes?;
         if attributes.kind != FileType::Directory {
             return Err(Error::new(libc::ENOTDIR, "what the server exports is not a directory"));
         }
-        let limits = limits.map(sensible)?;
-        let (transport, mount_service, nfs_service) = (nfs.transport, services.mount, services.nfs);
-        let (fsid, export) = (attributes.fsid, export.to_vec());
-        let (locks, nested) = (Locks::default(), Mutex::default());
-        Ok(Mounted { transport, root, fsid, limits, export, mount_service, nfs_service, locks, nested })
+        Ok(Mounted {
+            transport: nfs.transport,
+            root,
+            fsid: attributes.fsid,
+            limits: limits.map(sensible)?,
+            export: export.to_vec(),
+            mount_service,
+            nfs_service,
+            locks: Locks::default(),
+            known: KnownDirectories::default(),
+            nested: Mutex::default(),
+        })
     }
 
     fn connect(&self, addresses: impl IntoIterator<Item = SocketAddr>, ports: PortKind) -> Connecting {

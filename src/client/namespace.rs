@@ -40,31 +40,36 @@ impl Session {
 
 impl Client {
     pub async fn mkdir(self: Arc<Self>, path: Vec<u8>, mode: u32) -> Result<()> {
-        let make = async {
-            let session = self.session()?;
-            let (directory, name) = self.parent(&session, without_slashes(&path)).await?;
-            match session.nfs.mkdir(&directory, name, &with_mode(mode)).await {
-                Err(error) if error.may_be_done(libc::EEXIST) => {
-                    session.is_there(&directory, name, FileType::Directory).await.ok_or(error).map(drop)
-                }
+        let (client, path) = (&*self, &path[..]);
+        let make = self.on_paths(|session| async move {
+            let place = client.parent(&session, without_slashes(path)).await?;
+            match session.nfs.mkdir(&place.directory, place.name, &with_mode(mode)).await {
+                Err(error) if error.may_be_done(libc::EEXIST) => session
+                    .is_there(&place.directory, place.name, FileType::Directory)
+                    .await
+                    .ok_or(error)
+                    .map(drop),
                 result => result.map(drop),
             }
-        };
-        make.await.map_err(|error: Error| error.during("mkdir").at(&path))
+        });
+        make.await.map_err(|error: Error| error.during("mkdir").at(path))
     }
 
     pub async fn rmdir(self: Arc<Self>, path: Vec<u8>) -> Result<()> {
-        let remove = async {
-            let session = self.session()?;
-            let (directory, name) = self.parent(&session, without_slashes(&path)).await?;
-            removed(session.nfs.rmdir(&directory, name).await)
-        };
-        remove.await.map_err(|error: Error| error.during("rmdir").at(&path))
+        let (client, path) = (&*self, &path[..]);
+        let remove = self.on_paths(|session| async move {
+            let place = client.parent(&session, without_slashes(path)).await?;
+            let result = removed(session.nfs.rmdir(&place.directory, place.name).await);
+            session.mounted.known.forget(&place.path());
+            result
+        });
+        remove.await.map_err(|error: Error| error.during("rmdir").at(path))
     }
 
     /// Makes a device, socket or fifo; `mode` has its type in the S_IFMT bits.
     pub async fn mknod(self: Arc<Self>, path: Vec<u8>, mode: u32, device: u64) -> Result<()> {
-        let make = async {
+        let (client, path) = (&*self, &path[..]);
+        let make = self.on_paths(|session| async move {
             let kind = match mode & libc::S_IFMT {
                 libc::S_IFCHR => FileType::Character,
                 libc::S_IFBLK => FileType::Block,
@@ -72,36 +77,39 @@ impl Client {
                 libc::S_IFIFO => FileType::Fifo,
                 _ => return Err(Error::new(libc::EINVAL, "only devices, sockets and fifos can be made")),
             };
-            let session = self.session()?;
-            let (directory, name) = self.parent(&session, &path).await?;
+            let place = client.parent(&session, path).await?;
             let numbers = (libc::major(device), libc::minor(device));
-            match session.nfs.mknod(&directory, name, kind, numbers, &with_mode(mode & 0o777)).await {
+            match session
+                .nfs
+                .mknod(&place.directory, place.name, kind, numbers, &with_mode(mode & 0o777))
+                .await
+            {
                 Err(error) if error.may_be_done(libc::EEXIST) => {
-                    session.is_there(&directory, name, kind).await.ok_or(error).map(drop)
+                    session.is_there(&place.directory, place.name, kind).await.ok_or(error).map(drop)
                 }
                 result => result.map(drop),
             }
-        };
-        make.await.map_err(|error: Error| error.during("mknod").at(&path))
+        });
+        make.await.map_err(|error: Error| error.during("mknod").at(path))
     }
 
     pub async fn unlink(self: Arc<Self>, path: Vec<u8>) -> Result<()> {
-        let remove = async {
-            let session = self.session()?;
-            let (directory, name) = self.parent(&session, &path).await?;
-            removed(session.nfs.remove(&directory, name).await)
-        };
-        remove.await.map_err(|error: Error| error.during("unlink").at(&path))
+        let (client, path) = (&*self, &path[..]);
+        let remove = self.on_paths(|session| async move {
+            let place = client.parent(&session, path).await?;
+            removed(session.nfs.remove(&place.directory, place.name).await)
+        });
+        remove.await.map_err(|error: Error| error.during("unlink").at(path))
     }
 
     /// Makes a symbolic link with any target.
     pub async fn symlink(self: Arc<Self>, target: Vec<u8>, link: Vec<u8>) -> Result<()> {
-        let make = async {
-            let session = self.session()?;
-            let (directory, name) = self.parent(&session, &link).await?;
-            match session.nfs.symlink(&directory, name, &target, &with_mode(0o777)).await {
+        let (client, target, link) = (&*self, &target[..], &link[..]);
+        let make = self.on_paths(|session| async move {
+            let place = client.parent(&session, link).await?;
+            match session.nfs.symlink(&place.directory, place.name, target, &with_mode(0o777)).await {
                 Err(error) if error.may_be_done(libc::EEXIST) => {
-                    let link = session.is_there(&directory, name, FileType::Link).await;
+                    let link = session.is_there(&place.directory, place.name, FileType::Link).await;
                     let same = match link {
                         Some(link) => session.nfs.readlink(&link.handle).await? == target,
                         None => false,
@@ -110,50 +118,53 @@ impl Client {
                 }
                 result => result.map(drop),
             }
-        };
-        make.await.map_err(|error: Error| error.during("symlink").at(&link))
+        });
+        make.await.map_err(|error: Error| error.during("symlink").at(link))
     }
 
     pub async fn readlink(self: Arc<Self>, path: Vec<u8>) -> Result<Vec<u8>> {
-        let read = async {
-            let session = self.session()?;
-            let object = self.walk(&session, &path, LastLink::Keep).await?;
+        let (client, path) = (&*self, &path[..]);
+        let read = self.on_paths(|session| async move {
+            let object = client.walk(&session, path, LastLink::Keep).await?;
             session.nfs.readlink(&object.handle).await
-        };
-        read.await.map_err(|error: Error| error.during("readlink").at(&path))
+        });
+        read.await.map_err(|error: Error| error.during("readlink").at(path))
     }
 
     pub async fn rename(self: Arc<Self>, from: Vec<u8>, to: Vec<u8>) -> Result<()> {
-        let rename = async {
-            let session = self.session()?;
-            let (from_directory, from_name) = self.parent(&session, &from).await?;
-            let (to_directory, to_name) = self.parent(&session, &to).await?;
-            match session.nfs.rename((&from_directory, from_name), (&to_directory, to_name)).await {
+        let (client, from, to) = (&*self, &from[..], &to[..]);
+        let rename = self.on_paths(|session| async move {
+            let from = client.parent(&session, from).await?;
+            let to = client.parent(&session, to).await?;
+            let result = session.nfs.rename((&from.directory, from.name), (&to.directory, to.name)).await;
+            session.mounted.known.forget(&from.path());
+            session.mounted.known.forget(&to.path());
+            match result {
                 Err(error) if error.may_be_done(libc::ENOENT) => {
-                    session.nfs.lookup(&to_directory, to_name).await.map(drop).map_err(|_| error)
+                    session.nfs.lookup(&to.directory, to.name).await.map(drop).map_err(|_| error)
                 }
                 result => result,
             }
-        };
-        rename.await.map_err(|error: Error| error.during("rename").at(&from))
+        });
+        rename.await.map_err(|error: Error| error.during("rename").at(from))
     }
 
     /// Gives an existing file one more name.
     pub async fn link(self: Arc<Self>, existing: Vec<u8>, new: Vec<u8>) -> Result<()> {
-        let link = async {
-            let session = self.session()?;
-            let file = self.walk(&session, &existing, LastLink::Follow).await?;
-            let (directory, name) = self.parent(&session, &new).await?;
-            match session.nfs.link(&file.handle, &directory, name).await {
+        let (client, existing, new) = (&*self, &existing[..], &new[..]);
+        let link = self.on_paths(|session| async move {
+            let file = client.walk(&session, existing, LastLink::Follow).await?;
+            let place = client.parent(&session, new).await?;
+            match session.nfs.link(&file.handle, &place.directory, place.name).await {
                 Err(error) if error.may_be_done(libc::EEXIST) => {
-                    let there = session.is_there(&directory, name, file.attributes.kind).await;
+                    let there = session.is_there(&place.directory, place.name, file.attributes.kind).await;
                     let same = there.is_some_and(|there| there.attributes.fileid == file.attributes.fileid);
                     same.then_some(()).ok_or(error)
                 }
                 result => result,
             }
-        };
-        link.await.map_err(|error: Error| error.during("link").at(&existing))
+        });
+        link.await.map_err(|error: Error| error.during("link").at(existing))
     }
 }
 

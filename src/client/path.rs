@@ -4,7 +4,9 @@
 //! on the way. Nothing leads out of the export.
 
 use std::collections::VecDeque;
+use std::future::Future;
 
+use super::known::Directory;
 use super::{Client, Session};
 use crate::attributes::{Attributes, FileType, Handle};
 use crate::error::{Error, Result};
@@ -29,64 +31,80 @@ pub struct Object {
 
 /// One component of a walk.
 struct Step {
-    name: Vec<u8>,
-    handle: Handle,
-    /// The file system it is on.
-    fsid: u64,
+    directory: Directory,
+    /// Where its name begins in the path without links, slash included.
+    begin: usize,
 }
 
 /// The end of a walk.
 pub struct Walked {
-    /// The objects passed, the last one included.
-    steps: Vec<Step>,
-    /// Attributes of the last step; None when it is missing and that was allowed.
-    found: Option<Attributes>,
-    root: Handle,
+    /// The path without links: empty for the root, otherwise beginning with a slash.
+    path: Vec<u8>,
+    /// Where the object is, or would be.
+    directory: Handle,
+    /// None when it is missing and that was allowed.
+    found: Option<Object>,
 }
 
 impl Walked {
     /// The object, or ENOENT.
     pub fn object(self) -> Result<Object> {
-        let handle = self.steps.last().map_or(self.root, |step| step.handle);
-        match self.found {
-            Some(attributes) => Ok(Object { handle, attributes }),
-            None => Err(Error::new(libc::ENOENT, "no such object")),
-        }
+        self.found.ok_or_else(|| Error::new(libc::ENOENT, "no such object"))
     }
 
     /// Where an object that is missing would be: its directory and its name.
     pub fn missing(&self) -> Option<(Handle, &[u8])> {
-        let last = self.steps.last()?;
-        let directory = self.steps.iter().rev().nth(1).map_or(self.root, |step| step.handle);
-        self.found.is_none().then_some((directory, &last.name))
+        self.found.is_none().then(|| (self.directory, last_of(&self.path).1))
     }
 
     /// The path without links: empty for the root, otherwise beginning with a slash.
-    pub fn canonical(&self) -> Vec<u8> {
-        canonical(&self.steps)
+    pub fn canonical(&self) -> &[u8] {
+        &self.path
     }
 }
 
-fn canonical(steps: &[Step]) -> Vec<u8> {
-    steps.iter().flat_map(|step| [b"/", &step.name[..]].concat()).collect()
+/// Where an object is named.
+pub struct Parent<'a> {
+    pub directory: Handle,
+    pub name: &'a [u8],
+    /// The path of the directory without links.
+    path: Vec<u8>,
 }
 
-/// The components of `path` as seen from `directory`; EPERM when it climbs above the root.
-fn normalize(directory: &[u8], path: &[u8]) -> Result<VecDeque<Vec<u8>>> {
+impl Parent<'_> {
+    /// The path of the name, without links in front of it.
+    pub fn path(&self) -> Vec<u8> {
+        [&self.path, &b"/"[..], self.name].concat()
+    }
+}
+
+/// `path` as seen from `directory`, without `.`, `..` and superfluous slashes: empty for the root, otherwise beginning
+/// with a slash; EPERM when it climbs above the root.
+fn normalize(directory: &[u8], path: &[u8]) -> Result<Vec<u8>> {
     let from = if path.first() == Some(&b'/') { &[][..] } else { directory };
-    let mut components = VecDeque::new();
+    let mut normal = Vec::with_capacity(from.len() + path.len() + 2);
     for part in from.split(|byte| *byte == b'/').chain(path.split(|byte| *byte == b'/')) {
         match part {
             b"" | b"." => {}
-            b".." => {
-                if components.pop_back().is_none() {
-                    return Err(Error::new(libc::EPERM, "the path climbs above the root of the export"));
-                }
+            b".." => match normal.iter().rposition(|byte| *byte == b'/') {
+                Some(slash) => normal.truncate(slash),
+                None => return Err(Error::new(libc::EPERM, "the path climbs above the root of the export")),
+            },
+            name => {
+                normal.push(b'/');
+                normal.extend_from_slice(name);
             }
-            name => components.push_back(name.to_vec()),
         }
     }
-    Ok(components)
+    Ok(normal)
+}
+
+/// A path as [`normalize`] makes it, as the path of its directory and the last name.
+fn last_of(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (path, b""),
+    }
 }
 
 /// Directory and last component. The latter may be empty, `.` or `..`: the server judges.
@@ -98,7 +116,41 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
+/// Errnos that may mean that a remembered directory is not where it was any more.
+const MOVED: [libc::c_int; 4] = [libc::ENOENT, libc::ESTALE, libc::ENOTDIR, libc::EACCES];
+
 impl Client {
+    /// Runs an operation on paths; once more, with nothing remembered, when a directory that was remembered is gone.
+    pub(super) async fn on_paths<T, F: Future<Output = Result<T>>>(
+        &self,
+        operation: impl Fn(Session) -> F,
+    ) -> Result<T> {
+        let session = self.session()?;
+        let mounted = session.mounted.clone();
+        match operation(session).await {
+            Err(error) if error.errno() == libc::ESTALE && mounted.known.clear() => {
+                operation(self.session()?).await
+            }
+            result => result,
+        }
+    }
+
+    /// A directory by its path without links, if the way there is known.
+    fn known(&self, session: &Session, path: &[u8]) -> Option<Directory> {
+        let mounted = &session.mounted;
+        if path.is_empty() {
+            return Some(Directory { handle: mounted.root, fsid: mounted.fsid });
+        }
+        mounted.known.get(path, &session.nfs.credential, self.reactor.now())
+    }
+
+    fn remember(&self, session: &Session, path: &[u8], object: &Object) {
+        if object.attributes.kind == FileType::Directory && session.remembers {
+            let directory = Directory { handle: object.handle, fsid: object.attributes.fsid };
+            session.mounted.known.insert(path, directory, &session.nfs.credential, self.reactor.now());
+        }
+    }
+
     /// Walks `path` from the current directory to an object.
     pub(super) async fn walk(&self, session: &Session, path: &[u8], last: LastLink) -> Result<Object> {
         self.walk_to(session, path, last, false).await?.object()
@@ -112,62 +164,126 @@ impl Client {
         last: LastLink,
         may_be_missing: bool,
     ) -> Result<Walked> {
-        let root = session.mounted.root;
-        let mut todo = normalize(&self.working_directory(), path)?;
+        let path = normalize(&self.working_directory(), path)?;
+        let (directory, name) = last_of(&path);
+        if name.is_empty() {
+            let handle = session.mounted.root;
+            let attributes = session.nfs.getattr(&handle).await?;
+            return Ok(Walked { path, directory: handle, found: Some(Object { handle, attributes }) });
+        }
+        if let Some(known) = self.known(session, directory) {
+            let found = match self.step(session, known, directory, name).await {
+                Ok(object) if object.attributes.kind == FileType::Link && last == LastLink::Follow => None,
+                Ok(object) => Some(Some(object)),
+                Err(error) if may_be_missing && error.errno() == libc::ENOENT => Some(None),
+                Err(error) if !directory.is_empty() && MOVED.contains(&error.errno()) => None,
+                Err(error) => return Err(error.during("lookup")),
+            };
+            if let Some(found) = found {
+                if let Some(object) = &found {
+                    self.remember(session, &path, object);
+                }
+                return Ok(Walked { path, directory: known.handle, found });
+            }
+            return self.walk_from_root(session, &path, last, may_be_missing, false).await;
+        }
+        match self.walk_from_root(session, &path, last, may_be_missing, true).await {
+            Err(error) if MOVED.contains(&error.errno()) && session.mounted.known.clear() => {
+                self.walk_from_root(session, &path, last, may_be_missing, false).await
+            }
+            result => result,
+        }
+    }
+
+    /// Walks a path as [`normalize`] makes it; `trusting` what is known of directories on the way.
+    async fn walk_from_root(
+        &self,
+        session: &Session,
+        path: &[u8],
+        last: LastLink,
+        may_be_missing: bool,
+        trusting: bool,
+    ) -> Result<Walked> {
+        let root = Directory { handle: session.mounted.root, fsid: session.mounted.fsid };
+        let mut todo = VecDeque::new();
+        prepend(&mut todo, path)?;
+        let mut path = Vec::with_capacity(path.len());
         let mut steps: Vec<Step> = Vec::with_capacity(todo.len());
         let mut found = None;
         let mut links = 0;
         while let Some(name) = todo.pop_front() {
             if name == b".." {
-                if steps.pop().is_none() {
-                    return Err(Error::new(libc::ENOENT, "a symbolic link leads out of the export"));
+                match steps.pop() {
+                    Some(step) => path.truncate(step.begin),
+                    None => return Err(Error::new(libc::ENOENT, "a symbolic link leads out of the export")),
                 }
                 found = None;
                 continue;
             }
-            let Object { handle, attributes } = match self.step(session, &steps, &name).await {
+            let directory = steps.last().map_or(root, |step| step.directory);
+            let begin = path.len();
+            path.push(b'/');
+            path.extend_from_slice(&name);
+            if trusting
+                && !todo.is_empty()
+                && let Some(directory) = self.known(session, &path)
+            {
+                steps.push(Step { directory, begin });
+                found = None;
+                continue;
+            }
+            let object = match self.step(session, directory, &path[..begin], &name).await {
                 Ok(object) => object,
                 Err(error) if may_be_missing && todo.is_empty() && error.errno() == libc::ENOENT => {
-                    steps.push(Step { name, handle: root, fsid: 0 });
-                    return Ok(Walked { steps, found: None, root });
+                    return Ok(Walked { path, directory: directory.handle, found: None });
                 }
                 Err(error) => return Err(error.during("lookup")),
             };
-            if attributes.kind == FileType::Link && (last == LastLink::Follow || !todo.is_empty()) {
+            if object.attributes.kind == FileType::Link && (last == LastLink::Follow || !todo.is_empty()) {
                 links += 1;
                 if links > MAX_LINKS {
                     return Err(Error::new(libc::ELOOP, "too many symbolic links"));
                 }
-                let target = session.nfs.readlink(&handle).await.map_err(|error| error.during("readlink"))?;
+                let target = session.nfs.readlink(&object.handle).await;
+                let target = target.map_err(|error| error.during("readlink"))?;
+                path.truncate(begin);
                 if target.first() == Some(&b'/') {
                     steps.clear();
+                    path.clear();
                 }
                 prepend(&mut todo, inside(&target, &session.mounted.export))?;
                 found = None;
             } else {
-                steps.push(Step { name, handle, fsid: attributes.fsid });
-                found = Some(attributes);
+                self.remember(session, &path, &object);
+                let directory = Directory { handle: object.handle, fsid: object.attributes.fsid };
+                steps.push(Step { directory, begin });
+                found = Some(object);
             }
         }
+        let directory = steps.iter().rev().nth(1).map_or(root, |step| step.directory).handle;
         if found.is_none() {
-            let last = steps.last().map_or(root, |step| step.handle);
-            found = Some(session.nfs.getattr(&last).await?);
+            let handle = steps.last().map_or(root, |step| step.directory).handle;
+            found = Some(Object { handle, attributes: session.nfs.getattr(&handle).await? });
         }
-        Ok(Walked { steps, found, root })
+        Ok(Walked { path, directory, found })
     }
 
-    /// Looks `name` up in the last of `steps`. Where another export begins, its root is what is found: a server may
-    /// say so (NFS3ERR_XDEV), or show an object of another file system, whose handle need not be good for anything.
-    async fn step(&self, session: &Session, steps: &[Step], name: &[u8]) -> Result<Object> {
-        let (directory, fsid) = steps
-            .last()
-            .map_or((session.mounted.root, session.mounted.fsid), |step| (step.handle, step.fsid));
+    /// Looks `name` up in `directory`, which is at `path`. Where another export begins, its root is what is found: a
+    /// server may say so (NFS3ERR_XDEV), or show an object of another file system, whose handle need not be good for
+    /// anything.
+    async fn step(
+        &self,
+        session: &Session,
+        directory: Directory,
+        path: &[u8],
+        name: &[u8],
+    ) -> Result<Object> {
         let nested = async || {
-            let root = self.nested_export(session, &[&canonical(steps)[..], b"/", name].concat()).await?;
+            let root = self.nested_export(session, &[path, b"/", name].concat()).await?;
             let attributes = session.nfs.getattr(&root).await.ok()?;
             Some(Object { handle: root, attributes })
         };
-        let (handle, attributes) = match session.nfs.lookup(&directory, name).await {
+        let (handle, attributes) = match session.nfs.lookup(&directory.handle, name).await {
             Ok(found) => found,
             Err(error) if Nfs::is_other_export(&error) => return nested().await.ok_or(error),
             Err(error) => return Err(error),
@@ -177,7 +293,7 @@ impl Client {
             None => session.nfs.getattr(&handle).await?,
         };
         if attributes.kind == FileType::Directory
-            && attributes.fsid != fsid
+            && attributes.fsid != directory.fsid
             && let Some(object) = nested().await
         {
             return Ok(object);
@@ -186,12 +302,15 @@ impl Client {
     }
 
     /// The directory that holds the last component of `path`, and that component.
-    pub(super) async fn parent<'a>(&self, session: &Session, path: &'a [u8]) -> Result<(Handle, &'a [u8])> {
+    pub(super) async fn parent<'a>(&self, session: &Session, path: &'a [u8]) -> Result<Parent<'a>> {
         let (directory, name) = split(path);
-        if normalize(&self.working_directory(), directory)?.is_empty() {
-            return Ok((session.mounted.root, name));
+        let normal = normalize(&self.working_directory(), directory)?;
+        if let Some(known) = self.known(session, &normal) {
+            return Ok(Parent { directory: known.handle, name, path: normal });
         }
-        Ok((self.walk(session, directory, LastLink::Follow).await?.handle, name))
+        let walked = self.walk_to(session, directory, LastLink::Follow, false).await?;
+        let path = walked.canonical().to_vec();
+        Ok(Parent { directory: walked.object()?.handle, name, path })
     }
 
     /// Makes `path` the current directory.
@@ -200,8 +319,8 @@ impl Client {
             let session = self.session()?;
             let walked = self.walk_to(&session, &path, LastLink::Follow, false).await?;
             let canonical = match walked.canonical() {
-                root if root.is_empty() => b"/".to_vec(),
-                path => path,
+                b"" => b"/".to_vec(),
+                path => path.to_vec(),
             };
             if walked.object()?.attributes.kind != FileType::Directory {
                 return Err(Error::new(libc::ENOTDIR, "not a directory"));
@@ -241,20 +360,19 @@ mod tests {
     use super::*;
 
     fn normal(directory: &str, path: &str) -> std::result::Result<String, i32> {
-        let components = normalize(directory.as_bytes(), path.as_bytes()).map_err(|error| error.errno())?;
-        let components: Vec<_> = components.iter().map(|part| String::from_utf8_lossy(part)).collect();
-        Ok(components.join("/"))
+        let normal = normalize(directory.as_bytes(), path.as_bytes()).map_err(|error| error.errno())?;
+        Ok(String::from_utf8_lossy(&normal).into_owned())
     }
 
     #[test]
     fn paths_are_normalized_in_their_text() {
         assert_eq!(normal("/", "").as_deref(), Ok(""));
-        assert_eq!(normal("/a/b", "c//./d/").as_deref(), Ok("a/b/c/d"));
-        assert_eq!(normal("/a/b", "../c").as_deref(), Ok("a/c"));
-        assert_eq!(normal("/a/b", "/x/../y").as_deref(), Ok("y"));
+        assert_eq!(normal("/a/b", "c//./d/").as_deref(), Ok("/a/b/c/d"));
+        assert_eq!(normal("/a/b", "../c").as_deref(), Ok("/a/c"));
+        assert_eq!(normal("/a/b", "/x/../y").as_deref(), Ok("/y"));
         assert_eq!(normal("/a", "../.."), Err(libc::EPERM));
         assert_eq!(normal("/a", "/.."), Err(libc::EPERM));
-        assert_eq!(normal("/", "...").as_deref(), Ok("..."));
+        assert_eq!(normal("/", "...").as_deref(), Ok("/..."));
     }
 
     #[test]

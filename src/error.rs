@@ -10,8 +10,12 @@ use libc::c_int;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why an operation failed. `Display` gives the sentence that `nfs_get_error()` returns.
+/// One word, so that results stay small where nothing fails.
 #[derive(Debug, Clone)]
-pub struct Error {
+pub struct Error(Box<Details>);
+
+#[derive(Debug, Clone)]
+struct Details {
     errno: c_int,
     cause: Cow<'static, str>,
     operation: Option<&'static str>,
@@ -25,7 +29,8 @@ pub struct Error {
 impl Error {
     /// An error with a positive `errno` and a cause in words.
     pub fn new(errno: c_int, cause: impl Into<Cow<'static, str>>) -> Self {
-        Self { errno, cause: cause.into(), operation: None, path: None, status: None, repeated: false }
+        let cause = cause.into();
+        Self(Box::new(Details { errno, cause, operation: None, path: None, status: None, repeated: false }))
     }
 
     /// A reply that breaks the protocol: nothing in it can be trusted.
@@ -35,54 +40,54 @@ impl Error {
 
     /// Adds the NFS status that was the cause.
     pub fn with_status(mut self, status: u32) -> Self {
-        self.status = Some(status);
+        self.0.status = Some(status);
         self
     }
 
     /// The NFS status that was the cause.
     pub fn status(&self) -> Option<u32> {
-        self.status
+        self.0.status
     }
 
     /// Notes that the call was sent more than once.
     pub fn with_repeated(mut self, repeated: bool) -> Self {
-        self.repeated = repeated;
+        self.0.repeated = repeated;
         self
     }
 
     /// Whether the call was sent more than once and this errno may come from its own first sending.
     pub fn may_be_done(&self, errno: c_int) -> bool {
-        self.repeated && self.errno == errno
+        self.0.repeated && self.0.errno == errno
     }
 
     /// The positive errno.
     pub fn errno(&self) -> c_int {
-        self.errno
+        self.0.errno
     }
 
     /// Adds the operation that failed. The innermost name stays: it is the most exact one.
     pub fn during(mut self, operation: &'static str) -> Self {
-        self.operation.get_or_insert(operation);
+        self.0.operation.get_or_insert(operation);
         self
     }
 
     /// Adds the path the operation was about, as the caller gave it.
     pub fn at(mut self, path: &[u8]) -> Self {
-        self.path.get_or_insert_with(|| path.into());
+        self.0.path.get_or_insert_with(|| path.into());
         self
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(operation) = self.operation {
+        if let Some(operation) = self.0.operation {
             write!(f, "{operation}")?;
-            if let Some(path) = &self.path {
+            if let Some(path) = &self.0.path {
                 write!(f, " {}", String::from_utf8_lossy(path))?;
             }
             write!(f, ": ")?;
         }
-        write!(f, "{}", self.cause)
+        write!(f, "{}", self.0.cause)
     }
 }
 

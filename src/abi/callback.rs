@@ -146,6 +146,7 @@ impl Answer for Data {
         let Self(block, length) = self;
         let start = if block.len() == 0 { std::ptr::null() } else { block.as_ptr() };
         callback.call(counted(length), start.cast_mut().cast());
+        block.recycle();
     }
 }
 

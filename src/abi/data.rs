@@ -50,7 +50,7 @@ pub unsafe extern "C" fn nfs_pread_async(
         // SAFETY: by the contract above.
         let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
         let (file, block, client) =
-            (file(context, nfsfh)?, Block::zeroed(read_count(count))?, context.client.clone());
+            (file(context, nfsfh)?, Block::new(read_count(count))?, context.client.clone());
         // SAFETY: the only destination over the block, which is read when the operation is complete.
         let to = unsafe { block.destination() };
         context.submit(callback, async move { Ok(Data(block, client.pread(file, offset, to).await?)) })
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn nfs_read_async(
         // SAFETY: by the contract above.
         let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
         let (file, block, client) =
-            (file(context, nfsfh)?, Block::zeroed(read_count(count))?, context.client.clone());
+            (file(context, nfsfh)?, Block::new(read_count(count))?, context.client.clone());
         // SAFETY: the only destination over the block, which is read when the operation is complete.
         let to = unsafe { block.destination() };
         context.submit(callback, async move { Ok(Data(block, client.read(file, to).await?)) })

@@ -4,10 +4,10 @@
 //! sleeps until its result is there or the crank is free. There is no thread of our own, unless the program asks for
 //! one ([`Executor::serve`]), which then turns alone.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::os::fd::RawFd;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
@@ -16,83 +16,25 @@ use std::time::Duration;
 
 use super::crank::Crank;
 use super::lock;
+use super::task::{Operation, Task, Tasks};
 use super::threads::Threads;
 use crate::error::{Error, Result};
 use crate::io::Reactor;
 use crate::rpc::Connection;
 
-/// A callback whose time has come. Runs with no lock held: it may call anything.
-type Completion = Box<dyn FnOnce() + Send>;
-
 /// See the module.
 pub struct Executor {
     reactor: Arc<Reactor<Connection>>,
     tasks: Mutex<Tasks>,
-    ready: Mutex<VecDeque<Arc<Task>>>,
-    completions: Mutex<VecDeque<Completion>>,
+    ready: Mutex<VecDeque<Arc<dyn Task>>>,
+    /// Tasks whose callback has not begun though they are done.
+    completions: Mutex<VecDeque<Arc<dyn Task>>>,
     crank: Crank,
     /// Turns under way: what callbacks queue is sent at the end of the turn.
     servicing: AtomicUsize,
     closed: AtomicBool,
     threads: Threads,
     myself: Weak<Executor>,
-}
-
-#[derive(Default)]
-struct Tasks {
-    live: BTreeMap<u64, Arc<Task>>,
-    /// How many of them nobody waits for.
-    background: usize,
-    next: u64,
-    closed: bool,
-}
-
-struct Task {
-    id: u64,
-    background: bool,
-    job: Mutex<Option<Pin<Box<dyn Job>>>>,
-    queued: AtomicBool,
-    executor: Weak<Executor>,
-}
-
-trait Job: Send {
-    /// The completion, when the operation is done.
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Option<Completion>;
-    /// Gives the operation up.
-    fn cancel(self: Pin<&mut Self>, error: Error) -> Option<Completion>;
-}
-
-struct Operation<F, D> {
-    future: Pin<Box<F>>,
-    done: Option<D>,
-}
-
-impl<T, F, D> Job for Operation<F, D>
-where
-    T: Send + 'static,
-    F: Future<Output = Result<T>> + Send,
-    D: FnOnce(Result<T>) + Send + Unpin + 'static,
-{
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Option<Completion> {
-        let Poll::Ready(result) = self.future.as_mut().poll(context) else { return None };
-        let done = self.done.take()?;
-        Some(Box::new(move || done(result)))
-    }
-
-    fn cancel(mut self: Pin<&mut Self>, error: Error) -> Option<Completion> {
-        let done = self.done.take()?;
-        Some(Box::new(move || done(Err(error))))
-    }
-}
-
-impl Wake for Task {
-    fn wake(self: Arc<Self>) {
-        let Some(executor) = self.executor.upgrade() else { return };
-        if !self.queued.swap(true, Ordering::SeqCst) {
-            lock(&executor.ready).push_back(self);
-            executor.reactor.ring_if_blocked();
-        }
-    }
 }
 
 /// Wakes a thread that waits for its synchronous call, or ends one that serves.
@@ -266,9 +208,7 @@ impl Executor {
         operation: impl Future<Output = Result<T>> + Send + 'static,
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) -> Result<()> {
-        // Boxed to be Unpin: a callback is moved out when its time comes.
-        let done: Box<dyn FnOnce(Result<T>) + Send> = Box::new(done);
-        self.start(Box::pin(Operation { future: Box::pin(operation), done: Some(done) }), false)?;
+        self.start(operation, done, false)?;
         if self.servicing.load(Ordering::SeqCst) == 0 {
             self.reactor.submitted();
             if self.has_work() && self.reactor.has_descriptor() {
@@ -284,52 +224,55 @@ impl Executor {
         &self,
         operation: impl Future<Output = Result<()>> + Send + 'static,
     ) -> Result<()> {
-        let done: Box<dyn FnOnce(Result<()>) + Send> = Box::new(drop);
-        self.start(Box::pin(Operation { future: Box::pin(operation), done: Some(done) }), true)
+        self.start(operation, drop, true)
     }
 
-    fn start(&self, job: Pin<Box<dyn Job>>, background: bool) -> Result<()> {
+    fn start<T: Send + 'static>(
+        &self,
+        operation: impl Future<Output = Result<T>> + Send + 'static,
+        done: impl FnOnce(Result<T>) + Send + 'static,
+        background: bool,
+    ) -> Result<()> {
         let task = {
             let mut tasks = lock(&self.tasks);
-            if tasks.closed {
-                return Err(Error::new(libc::EINTR, "the context is being destroyed"));
-            }
-            tasks.next += 1;
-            let (id, executor) = (tasks.next, self.myself.clone());
-            let job = Mutex::new(Some(job));
-            let task = Arc::new(Task { id, background, job, queued: AtomicBool::new(true), executor });
-            tasks.live.insert(id, task.clone());
-            tasks.background += usize::from(background);
-            task
+            self.open()?;
+            tasks.insert(background, |id| {
+                Operation::task(operation, done, id, background, self.myself.clone())
+            })
         };
-        self.poll_task(&task);
+        self.poll_task(task);
         Ok(())
     }
 
+    /// Called when a task can go on.
+    pub(super) fn ready(&self, task: Arc<dyn Task>) {
+        lock(&self.ready).push_back(task);
+        self.reactor.ring_if_blocked();
+    }
+
     fn run_ready(&self) {
-        let ready = std::mem::take(&mut *lock(&self.ready));
-        for task in ready {
-            self.poll_task(&task);
+        let due = lock(&self.ready).len();
+        for _ in 0..due {
+            let Some(task) = self.next_ready() else { return };
+            self.poll_task(task);
         }
     }
 
-    fn poll_task(&self, task: &Arc<Task>) {
-        task.queued.store(false, Ordering::SeqCst);
-        let waker = Waker::from(task.clone());
-        let mut slot = lock(&task.job);
-        let Some(job) = slot.as_mut() else { return };
-        let Some(completion) = job.as_mut().poll(&mut Context::from_waker(&waker)) else { return };
-        let finished = slot.take();
-        drop(slot);
-        drop(finished);
+    /// The lock is given back before the task goes on.
+    fn next_ready(&self) -> Option<Arc<dyn Task>> {
+        lock(&self.ready).pop_front()
+    }
+
+    fn poll_task(&self, task: Arc<dyn Task>) {
+        if !task.clone().poll() {
+            return;
+        }
         // Both at once: nobody may count an operation as neither pending nor completed.
         let mut tasks = lock(&self.tasks);
-        if task.background {
-            tasks.background -= usize::from(tasks.live.contains_key(&task.id));
-        } else {
-            lock(&self.completions).push_back(completion);
+        tasks.remove(&*task);
+        if !task.is_background() {
+            lock(&self.completions).push_back(task);
         }
-        tasks.live.remove(&task.id);
     }
 
     /// Runs the callbacks that are due now; what they cause is due in the next turn.
@@ -337,19 +280,19 @@ impl Executor {
         let due = lock(&self.completions).len();
         for _ in 0..due {
             let Some(completion) = self.next_completion() else { return };
-            completion();
+            completion.complete();
         }
     }
 
     /// The lock is given back before the callback runs.
-    fn next_completion(&self) -> Option<Completion> {
+    fn next_completion(&self) -> Option<Arc<dyn Task>> {
         lock(&self.completions).pop_front()
     }
 
     /// Operations whose callback has not begun.
     pub fn length(&self) -> usize {
         let tasks = lock(&self.tasks);
-        tasks.live.len() - tasks.background + lock(&self.completions).len()
+        tasks.foreground() + lock(&self.completions).len()
     }
 
     /// Gives up all operations: their callbacks run with EINTR, and the calls of other threads return, before this
@@ -359,25 +302,20 @@ impl Executor {
         self.closed.store(true, Ordering::SeqCst);
         self.reactor.ring_if_blocked();
         self.crank.look_again();
-        let live = {
-            let mut tasks = lock(&self.tasks);
-            (tasks.closed, tasks.background) = (true, 0);
-            std::mem::take(&mut tasks.live)
-        };
-        for task in live.into_values() {
-            let job = lock(&task.job).take();
-            let completion = job.and_then(|mut job| {
-                job.as_mut().cancel(Error::new(libc::EINTR, "the context was destroyed"))
-            });
-            lock(&self.completions).extend(completion);
+        let live = lock(&self.tasks).take_all();
+        for task in live {
+            task.cancel(Error::new(libc::EINTR, "the context was destroyed"));
+            if !task.is_background() {
+                lock(&self.completions).push_back(task);
+            }
         }
         while let Some(completion) = self.next_completion() {
-            completion();
+            completion.complete();
         }
         let alone = self.threads.wait_for_others(LEAVING);
         // What the others completed on their way out.
         while let Some(completion) = self.next_completion() {
-            completion();
+            completion.complete();
         }
         alone
     }

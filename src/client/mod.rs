@@ -21,6 +21,7 @@ mod reconnect;
 mod remembered;
 mod service;
 mod settings;
+mod task;
 #[cfg(test)]
 mod tests;
 mod threads;

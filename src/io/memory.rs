@@ -1,7 +1,7 @@
 //! Memory that file data moves through without a copy: the caller's buffers, or blocks of our own.
 
 use std::cell::UnsafeCell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 
@@ -9,7 +9,11 @@ use crate::error::{Error, Result};
 ///
 /// Cloning a block shares it; the memory lives until the last clone and the last [`Destination`] are gone.
 #[derive(Clone)]
-pub struct Block(Arc<Cells>);
+pub struct Block {
+    cells: Arc<Cells>,
+    /// The bytes in use, from the first on.
+    len: usize,
+}
 
 struct Cells(Box<[UnsafeCell<u8>]>);
 
@@ -18,11 +22,45 @@ unsafe impl Send for Cells {}
 // SAFETY: as above; `Block` itself hands out nothing but the address.
 unsafe impl Sync for Cells {}
 
+/// Blocks to use again: reading in a steady stream allocates nothing.
+static SPARE: Mutex<Vec<Arc<Cells>>> = Mutex::new(Vec::new());
+
+/// Most spare blocks, and how large a block may be to become one: 4 MiB in all.
+const SPARE_BLOCKS: usize = 64;
+const SPARE_SIZE: usize = 64 << 10;
+
+fn spare() -> MutexGuard<'static, Vec<Arc<Cells>>> {
+    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Block {
+    /// Memory of `len` bytes, with zeroes or with what was in it before; ENOMEM when the system has no such amount.
+    pub fn new(len: usize) -> Result<Self> {
+        if len <= SPARE_SIZE {
+            let mut spare = spare();
+            let fits = |cells: &Arc<Cells>| (len..=2 * len).contains(&cells.0.len());
+            if let Some(index) = spare.iter().rposition(fits) {
+                return Ok(Self { cells: spare.swap_remove(index), len });
+            }
+        }
+        Self::zeroed(len)
+    }
+
+    /// Lets the memory be used again, when nobody else holds it.
+    pub fn recycle(self) {
+        let Self { mut cells, len: _ } = self;
+        if (1..=SPARE_SIZE).contains(&cells.0.len()) && Arc::get_mut(&mut cells).is_some() {
+            let mut spare = spare();
+            if spare.len() < SPARE_BLOCKS {
+                spare.push(cells);
+            }
+        }
+    }
+
     /// Zeroed memory of `len` bytes; ENOMEM when the system has no such amount.
-    pub fn zeroed(len: usize) -> Result<Self> {
+    fn zeroed(len: usize) -> Result<Self> {
         if len == 0 {
-            return Ok(Self(Arc::new(Cells(Box::default()))));
+            return Ok(Self { cells: Arc::new(Cells(Box::default())), len });
         }
         let layout = std::alloc::Layout::array::<u8>(len)
             .map_err(|_| Error::new(libc::EINVAL, format!("a buffer of {len} bytes cannot exist")))?;
@@ -33,7 +71,7 @@ impl Block {
         }
         let slice = std::ptr::slice_from_raw_parts_mut(start.cast::<UnsafeCell<u8>>(), len);
         // SAFETY: freshly allocated with the layout of [u8; len], which UnsafeCell<u8> shares, and initialised.
-        Ok(Self(Arc::new(Cells(unsafe { Box::from_raw(slice) }))))
+        Ok(Self { cells: Arc::new(Cells(unsafe { Box::from_raw(slice) })), len })
     }
 
     /// A window over the whole block. At most one may be alive at a time.
@@ -45,30 +83,29 @@ impl Block {
         Destination { start: self.as_ptr().cast_mut(), len: self.len(), _keep: Some(self.clone()) }
     }
 
-    /// Zeroed memory together with the only window over it.
+    /// Memory together with the only window over it.
     pub fn with_destination(len: usize) -> Result<(Self, Destination)> {
-        let block = Self::zeroed(len)?;
-        // SAFETY: the block is new, and `as_slice` refuses while the window is alive.
+        let block = Self::new(len)?;
+        // SAFETY: nobody else holds the block, and `as_slice` refuses while the window is alive.
         let destination = unsafe { block.destination() };
         Ok((block, destination))
     }
 
     /// The bytes, once no destination and no clone is left.
     pub fn as_slice(&mut self) -> Option<&[u8]> {
-        let cells = Arc::get_mut(&mut self.0)?;
-        let (start, len) = (cells.0.as_ptr().cast(), cells.0.len());
-        // SAFETY: `get_mut` shows that nobody else can reach the cells, which are initialised.
-        Some(unsafe { std::slice::from_raw_parts(start, len) })
+        let cells = Arc::get_mut(&mut self.cells)?;
+        // SAFETY: `get_mut` shows that nobody else can reach the cells, which are initialised, and `len` at least.
+        Some(unsafe { std::slice::from_raw_parts(cells.0.as_ptr().cast(), self.len) })
     }
 
     /// Where the memory starts.
     pub fn as_ptr(&self) -> *const u8 {
-        self.0.0.as_ptr().cast()
+        self.cells.0.as_ptr().cast()
     }
 
     /// Length in bytes.
     pub fn len(&self) -> usize {
-        self.0.0.len()
+        self.len
     }
 }
 

@@ -216,7 +216,7 @@ fn a_call_given_up_half_sent_leaves_the_stream_whole() {
 #[test]
 fn data_longer_than_asked_for_is_refused() {
     for (usual, room) in [(0, 10), (USUAL, 10)] {
-        let (mut connection, block) = (Connection::new(1), Block::zeroed(room).unwrap());
+        let (mut connection, block) = (Connection::new(1), Block::new(room).unwrap());
         let xid = connection.start(read_request(&block, usual));
         drain(&mut connection, 1000);
         feed(&mut connection, &record(&data_reply(xid, &[7; 11]), &[]), &[1000]).unwrap();
@@ -229,7 +229,7 @@ fn data_longer_than_asked_for_is_refused() {
 
 #[test]
 fn data_cut_short_is_an_error() {
-    let (mut connection, block) = (Connection::new(1), Block::zeroed(10).unwrap());
+    let (mut connection, block) = (Connection::new(1), Block::new(10).unwrap());
     let xid = connection.start(read_request(&block, USUAL));
     drain(&mut connection, 1000);
     let payload = data_reply(xid, &[7; 10]);
@@ -239,7 +239,7 @@ fn data_cut_short_is_an_error() {
 
 #[test]
 fn a_cancelled_read_is_not_written_any_more() {
-    let (mut connection, block) = (Connection::new(1), Block::zeroed(100).unwrap());
+    let (mut connection, block) = (Connection::new(1), Block::new(100).unwrap());
     let xid = connection.start(read_request(&block, USUAL));
     drain(&mut connection, 1000);
     let stream = record(&data_reply(xid, &[7; 100]), &[]);
@@ -254,7 +254,7 @@ fn a_cancelled_read_is_not_written_any_more() {
 
 #[test]
 fn a_refused_read_brings_its_status() {
-    let (mut connection, block) = (Connection::new(1), Block::zeroed(100).unwrap());
+    let (mut connection, block) = (Connection::new(1), Block::new(100).unwrap());
     let xid = connection.start(read_request(&block, USUAL));
     drain(&mut connection, 1000);
     feed(&mut connection, &record(&reply(xid, &words(&[70, 0])), &[]), &[1000]).unwrap();
@@ -267,7 +267,7 @@ fn what_has_no_answer_survives_a_lost_connection() {
     let mut connection = Connection::new(1);
     connection.supervise();
     let error = Error::new(libc::ECONNRESET, "gone");
-    let block = Block::zeroed(40_000).unwrap();
+    let block = Block::new(40_000).unwrap();
     let read = connection.start(read_request(&block, USUAL));
     let answered = connection.start(request(None));
     let given_up = connection.start(request(None));
@@ -327,7 +327,7 @@ proptest! {
         let mut expected = Vec::new();
         for (number, (length, is_read, usual)) in calls.iter().enumerate() {
             let data: Vec<u8> = (0..*length).map(|index| (index + number * 31) as u8 | 1).collect();
-            let block = Block::zeroed(length + 20_000).unwrap();
+            let block = Block::new(length + 20_000).unwrap();
             let xid = match is_read {
                 true => connection.start(read_request(&block, *usual)),
                 false => connection.start(Request { limit: 100_000, ..request(None) }),
@@ -364,7 +364,7 @@ proptest! {
         chunks in prop::collection::vec(1usize..200, 1..4),
     ) {
         let mut connection = Connection::new(1);
-        let block = Block::zeroed(64).unwrap();
+        let block = Block::new(64).unwrap();
         let read = connection.start(read_request(&block, USUAL));
         let other = connection.start(request(None));
         drain(&mut connection, 1000);

@@ -84,7 +84,7 @@ fn spawned_operations_complete_inside_service_only() {
     let results = Arc::new(Mutex::new(Vec::new()));
     let file = client.run(client.clone().open(b"/hello".to_vec(), libc::O_RDONLY, 0)).unwrap();
     for index in 0..20usize {
-        let (results, block) = (results.clone(), Block::zeroed(5).unwrap());
+        let (results, block) = (results.clone(), Block::new(5).unwrap());
         // SAFETY: the block's only destination.
         let read = client.clone().pread(file.clone(), index as u64, unsafe { block.destination() });
         client.spawn(read, move |result| lock(&results).push((index, result.unwrap()))).unwrap();

@@ -1,0 +1,157 @@
+//! Asynchronous operations as the executor keeps them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::executor::Executor;
+use super::lock;
+use crate::error::{Error, Result};
+
+/// An operation of any type.
+pub trait Task: Send + Sync {
+    /// Goes on with it; true when it has ended just now.
+    fn poll(self: Arc<Self>) -> bool;
+    /// Gives it up, if it has not ended.
+    fn cancel(&self, error: Error);
+    /// Tells the end to whoever started it, once. Called with no lock held: it may call anything.
+    fn complete(&self);
+    /// Nobody waits for it.
+    fn is_background(&self) -> bool;
+    fn id(&self) -> usize;
+}
+
+/// An operation and who is told its end.
+pub struct Operation<T, F, D> {
+    id: usize,
+    background: bool,
+    queued: AtomicBool,
+    executor: Weak<Executor>,
+    stage: Mutex<Stage<T, F, D>>,
+}
+
+enum Stage<T, F, D> {
+    Running(Pin<Box<F>>, D),
+    Ended(Result<T>, D),
+    Told,
+}
+
+impl<T, F, D> Operation<T, F, D>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+    D: FnOnce(Result<T>) + Send + 'static,
+{
+    /// It is to be polled once; after that it wakes itself.
+    pub fn task(future: F, done: D, id: usize, background: bool, executor: Weak<Executor>) -> Arc<dyn Task> {
+        let stage = Mutex::new(Stage::Running(Box::pin(future), done));
+        Arc::new(Self { id, background, queued: AtomicBool::new(true), executor, stage })
+    }
+}
+
+impl<T, F, D> Task for Operation<T, F, D>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+    D: FnOnce(Result<T>) + Send + 'static,
+{
+    fn poll(self: Arc<Self>) -> bool {
+        self.queued.store(false, Ordering::SeqCst);
+        let waker = Waker::from(self.clone());
+        let mut stage = lock(&self.stage);
+        let Stage::Running(future, _) = &mut *stage else { return false };
+        let Poll::Ready(result) = future.as_mut().poll(&mut Context::from_waker(&waker)) else {
+            return false;
+        };
+        stage.end(result);
+        true
+    }
+
+    fn cancel(&self, error: Error) {
+        lock(&self.stage).end(Err(error));
+    }
+
+    fn complete(&self) {
+        let stage = std::mem::replace(&mut *lock(&self.stage), Stage::Told);
+        if let Stage::Ended(result, done) = stage {
+            done(result);
+        }
+    }
+
+    fn is_background(&self) -> bool {
+        self.background
+    }
+
+    fn id(&self) -> usize {
+        self.id
+    }
+}
+
+impl<T, F, D> Stage<T, F, D> {
+    fn end(&mut self, result: Result<T>) {
+        match std::mem::replace(self, Stage::Told) {
+            Stage::Running(future, done) => {
+                drop(future); // it lets go of the caller's memory
+                *self = Stage::Ended(result, done);
+            }
+            other => *self = other,
+        }
+    }
+}
+
+impl<T, F, D> Wake for Operation<T, F, D>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+    D: FnOnce(Result<T>) + Send + 'static,
+{
+    fn wake(self: Arc<Self>) {
+        let Some(executor) = self.executor.upgrade() else { return };
+        if !self.queued.swap(true, Ordering::SeqCst) {
+            executor.ready(self);
+        }
+    }
+}
+
+/// The operations that have not ended.
+#[derive(Default)]
+pub struct Tasks {
+    /// Each in the place that is its id.
+    live: Vec<Option<Arc<dyn Task>>>,
+    free: Vec<usize>,
+    foreground: usize,
+}
+
+impl Tasks {
+    /// `make` is given the id.
+    pub fn insert(&mut self, background: bool, make: impl FnOnce(usize) -> Arc<dyn Task>) -> Arc<dyn Task> {
+        let id = self.free.pop().unwrap_or(self.live.len());
+        let task = make(id);
+        match self.live.get_mut(id) {
+            Some(place) => *place = Some(task.clone()),
+            None => self.live.push(Some(task.clone())),
+        }
+        self.foreground += usize::from(!background);
+        task
+    }
+
+    pub fn remove(&mut self, task: &dyn Task) {
+        if self.live.get_mut(task.id()).and_then(Option::take).is_some() {
+            self.free.push(task.id());
+            self.foreground -= usize::from(!task.is_background());
+        }
+    }
+
+    /// Those that somebody waits for.
+    pub fn foreground(&self) -> usize {
+        self.foreground
+    }
+
+    /// All of them; no other may be inserted after this.
+    pub fn take_all(&mut self) -> Vec<Arc<dyn Task>> {
+        (self.foreground, self.free) = (0, Vec::new());
+        std::mem::take(&mut self.live).into_iter().flatten().collect()
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! The caller's `.` and `..` are resolved in the text of the path, as libnfs does; those of a link's target,
 //! on the way. Nothing leads out of the export.
+//!
+//! What is rare is boxed: every operation on a path holds the state of its walk.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -129,7 +131,7 @@ impl Client {
         let mounted = session.mounted.clone();
         match operation(session).await {
             Err(error) if error.errno() == libc::ESTALE && mounted.known.clear() => {
-                operation(self.session()?).await
+                Box::pin(operation(self.session()?)).await
             }
             result => result,
         }
@@ -168,7 +170,7 @@ impl Client {
         let (directory, name) = last_of(&path);
         if name.is_empty() {
             let handle = session.mounted.root;
-            let attributes = session.nfs.getattr(&handle).await?;
+            let attributes = Box::pin(session.nfs.getattr(&handle)).await?;
             return Ok(Walked { path, directory: handle, found: Some(Object { handle, attributes }) });
         }
         if let Some(known) = self.known(session, directory) {
@@ -185,11 +187,11 @@ impl Client {
                 }
                 return Ok(Walked { path, directory: known.handle, found });
             }
-            return self.walk_from_root(session, &path, last, may_be_missing, false).await;
+            return Box::pin(self.walk_from_root(session, &path, last, may_be_missing, false)).await;
         }
-        match self.walk_from_root(session, &path, last, may_be_missing, true).await {
+        match Box::pin(self.walk_from_root(session, &path, last, may_be_missing, true)).await {
             Err(error) if MOVED.contains(&error.errno()) && session.mounted.known.clear() => {
-                self.walk_from_root(session, &path, last, may_be_missing, false).await
+                Box::pin(self.walk_from_root(session, &path, last, may_be_missing, false)).await
             }
             result => result,
         }
@@ -285,16 +287,16 @@ impl Client {
         };
         let (handle, attributes) = match session.nfs.lookup(&directory.handle, name).await {
             Ok(found) => found,
-            Err(error) if Nfs::is_other_export(&error) => return nested().await.ok_or(error),
+            Err(error) if Nfs::is_other_export(&error) => return Box::pin(nested()).await.ok_or(error),
             Err(error) => return Err(error),
         };
         let attributes = match attributes {
             Some(attributes) => attributes,
-            None => session.nfs.getattr(&handle).await?,
+            None => Box::pin(session.nfs.getattr(&handle)).await?,
         };
         if attributes.kind == FileType::Directory
             && attributes.fsid != directory.fsid
-            && let Some(object) = nested().await
+            && let Some(object) = Box::pin(nested()).await
         {
             return Ok(object);
         }

@@ -8,7 +8,7 @@ use super::nfs::Nfs;
 use super::patience::{Patience, is_busy};
 use crate::attributes::{Attributes, FileType, Handle, Time};
 use crate::error::{Error, Result};
-use crate::rpc::{Reply, Request};
+use crate::rpc::{Pending, Reply, Request};
 use crate::xdr::Reader;
 
 /// Longest reply of these calls, bytes.
@@ -58,7 +58,11 @@ impl Nfs {
             arguments(message.arguments());
             self.transport.start(Request { message, source: None, sink: None, deadline, limit })
         };
-        let mut reply = start().await?;
+        let reply = start().await?;
+        if is_busy(reply.body()) { Box::pin(self.ask_again(reply, start)).await } else { Ok(reply) }
+    }
+
+    async fn ask_again(&self, mut reply: Reply, start: impl Fn() -> Pending) -> Result<Reply> {
         let mut patience = Patience::new();
         while is_busy(reply.body()) && patience.wait(&self.transport).await {
             reply = start().await?;
@@ -69,29 +73,29 @@ impl Nfs {
 
 /// fattr3.
 pub(super) fn attributes(reader: &mut Reader<'_>) -> Result<Attributes> {
-    let mut reader = Reader::new(reader.take(FATTR3)?); // one check of the length for all
-    let kind = reader.u32()?;
-    let kind =
-        FileType::from_nfs3(kind).ok_or_else(|| Error::malformed(format!("{kind} is no type of file")))?;
+    let bytes: &[u8; FATTR3] = reader.array()?;
+    let word = |index: usize| {
+        let at = 4 * index;
+        u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+    };
+    let long = |index: usize| u64::from(word(index)) << 32 | u64::from(word(index + 1));
+    let time = |index: usize| Time { seconds: word(index), nanoseconds: word(index + 1) };
+    let unknown = || Error::malformed(format!("{} is no type of file", word(0)));
     Ok(Attributes {
-        kind,
-        mode: reader.u32()? & 0o7777,
-        nlink: reader.u32()?,
-        uid: reader.u32()?,
-        gid: reader.u32()?,
-        size: reader.u64()?,
-        used: reader.u64()?,
-        rdev: (reader.u32()?, reader.u32()?),
-        fsid: reader.u64()?,
-        fileid: reader.u64()?,
-        atime: time(&mut reader)?,
-        mtime: time(&mut reader)?,
-        ctime: time(&mut reader)?,
+        kind: FileType::from_nfs3(word(0)).ok_or_else(unknown)?,
+        mode: word(1) & 0o7777,
+        nlink: word(2),
+        uid: word(3),
+        gid: word(4),
+        size: long(5),
+        used: long(7),
+        rdev: (word(9), word(10)),
+        fsid: long(11),
+        fileid: long(13),
+        atime: time(15),
+        mtime: time(17),
+        ctime: time(19),
     })
-}
-
-fn time(reader: &mut Reader<'_>) -> Result<Time> {
-    Ok(Time { seconds: reader.u32()?, nanoseconds: reader.u32()? })
 }
 
 /// post_op_attr.

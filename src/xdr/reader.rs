@@ -5,48 +5,53 @@ use crate::error::{Error, Result};
 /// See the module. Methods fail when too few bytes are left.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
-    bytes: &'a [u8],
-    position: usize,
+    rest: &'a [u8],
+    length: usize,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0 }
+        Self { rest: bytes, length: bytes.len() }
     }
 
     /// Bytes consumed so far.
     pub fn position(&self) -> usize {
-        self.position
+        self.length - self.rest.len()
     }
 
     /// Bytes left.
     pub fn left(&self) -> usize {
-        self.bytes.len() - self.position
+        self.rest.len()
     }
 
     /// The next `length` bytes, without padding.
+    #[inline]
     pub fn take(&mut self, length: usize) -> Result<&'a [u8]> {
-        if length > self.left() {
-            return Err(Error::malformed("the reply is cut short"));
-        }
-        let taken = &self.bytes[self.position..self.position + length];
-        self.position += length;
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or_else(cut_short)?;
+        self.rest = rest;
         Ok(taken)
     }
 
-    pub fn u32(&mut self) -> Result<u32> {
-        let mut word = [0; 4];
-        word.copy_from_slice(self.take(4)?);
-        Ok(u32::from_be_bytes(word))
+    /// The next `N` bytes, without padding.
+    #[inline]
+    pub fn array<const N: usize>(&mut self) -> Result<&'a [u8; N]> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or_else(cut_short)?;
+        self.rest = rest;
+        Ok(taken)
     }
 
+    #[inline]
+    pub fn u32(&mut self) -> Result<u32> {
+        self.array().map(|word| u32::from_be_bytes(*word))
+    }
+
+    #[inline]
     pub fn u64(&mut self) -> Result<u64> {
-        let mut words = [0; 8];
-        words.copy_from_slice(self.take(8)?);
-        Ok(u64::from_be_bytes(words))
+        self.array().map(|words| u64::from_be_bytes(*words))
     }
 
     /// A boolean, which is 0 or 1 and nothing else.
+    #[inline]
     pub fn flag(&mut self) -> Result<bool> {
         match self.u32()? {
             0 => Ok(false),
@@ -63,12 +68,18 @@ impl<'a> Reader<'a> {
     }
 
     /// Variable-length opaque data: its length, the bytes, the padding.
+    #[inline]
     pub fn opaque(&mut self) -> Result<&'a [u8]> {
         let length = self.u32()? as usize;
         let bytes = self.take(length)?;
         self.take(length.wrapping_neg() & 3)?;
         Ok(bytes)
     }
+}
+
+#[cold]
+fn cut_short() -> Error {
+    Error::malformed("the reply is cut short")
 }
 
 #[cfg(test)]

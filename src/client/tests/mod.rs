@@ -189,3 +189,14 @@ fn a_silent_server_meets_the_deadline() {
     assert_eq!(error.errno(), libc::ETIMEDOUT, "{error}");
     assert!((180..400).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
 }
+
+#[test]
+fn print_future_sizes() {
+    let client = Client::new(Settings::new(0, 0)).unwrap();
+    println!("stat {}", size_of_val(&client.clone().stat(b"/".to_vec(), LastLink::Keep)));
+    println!("open {}", size_of_val(&client.clone().open(b"/".to_vec(), 0, 0)));
+    println!("mount {}", size_of_val(&client.clone().mount(b"/".to_vec(), b"/".to_vec())));
+    println!("opendir {}", size_of_val(&client.clone().opendir(b"/".to_vec())));
+    let session_size = size_of::<crate::client::Session>();
+    println!("session {session_size}");
+}

@@ -8,7 +8,7 @@ use super::cache::Policy;
 use super::{Client, File, Session, lock};
 use crate::error::{Error, Result};
 use crate::io::{Block, Destination, Source};
-use crate::v3::{Patience, Reading, Stability, WriteReply, Writing};
+use crate::v3::{Patience, ReadReply, Reading, Stability, WriteReply, Writing};
 
 /// Pieces of one transfer that are in flight at a time.
 const WINDOW: usize = 32;
@@ -25,7 +25,7 @@ impl Client {
         let policy = Policy::of(&self.settings());
         let read = async {
             match policy {
-                Some(policy) => self.read_cached(&session?, &file, policy, offset, to).await,
+                Some(policy) => Box::pin(self.read_cached(&session?, &file, policy, offset, to)).await,
                 None => self.read_at(&session?, &file, offset, to).await,
             }
         };
@@ -70,43 +70,20 @@ impl Client {
         Ok(count)
     }
 
-    async fn read_at(
-        &self,
-        session: &Session,
-        file: &File,
-        offset: u64,
-        mut to: Destination,
-    ) -> Result<usize> {
+    async fn read_at(&self, session: &Session, file: &File, offset: u64, to: Destination) -> Result<usize> {
         let piece = self.piece(session.mounted.limits.read_max, self.settings().read_max);
-        let mut flight: VecDeque<Piece> = VecDeque::new();
-        let mut next = offset;
-        let mut total = 0;
-        loop {
-            while flight.len() < WINDOW && to.len() > 0 && next.checked_add(to.len() as u64).is_some() {
-                let window = to.split_front(piece);
-                let (at, length) = (next, window.len());
-                next += length as u64;
-                flight.push_back(Piece { at, length, reading: session.nfs.read(&file.handle, at, window) });
-            }
-            let Some(Piece { mut at, mut length, reading }) = flight.pop_front() else { return Ok(total) };
-            let mut reply = reading.done().await?;
-            let mut patience = Patience::new();
-            // The server may send less than it was asked for.
-            while reply.busy || reply.count > 0 && reply.count < length && !reply.eof {
-                if reply.busy && !patience.wait(&session.nfs.transport).await {
-                    return Err(busy());
-                }
-                total += reply.count;
-                at += reply.count as u64;
-                length -= reply.count;
-                let Some(rest) = reply.rest.take() else { return Ok(total) };
-                reply = session.nfs.read(&file.handle, at, rest).done().await?;
-            }
-            total += reply.count;
-            if reply.count < length {
-                return Ok(total);
-            }
+        if to.len() > piece || offset.checked_add(to.len() as u64).is_none() {
+            return Box::pin(read_pieces(session, file, offset, to, piece)).await;
         }
+        if to.len() == 0 {
+            return Ok(0);
+        }
+        let length = to.len();
+        let reply = session.nfs.read(&file.handle, offset, to).done().await?;
+        if is_complete(&reply, length) {
+            return Ok(reply.count);
+        }
+        Box::pin(read_on(session, file, offset, length, reply)).await
     }
 
     /// Writes all of `from` at `offset`; returns the bytes written.
@@ -165,6 +142,66 @@ impl Client {
             total += reply.count;
         }
     }
+}
+
+/// Reads in pieces of a size that the server takes, many at a time.
+async fn read_pieces(
+    session: &Session,
+    file: &File,
+    offset: u64,
+    mut to: Destination,
+    piece: usize,
+) -> Result<usize> {
+    let mut flight: VecDeque<Piece> = VecDeque::new();
+    let mut next = offset;
+    let mut total = 0;
+    loop {
+        while flight.len() < WINDOW && to.len() > 0 && next.checked_add(to.len() as u64).is_some() {
+            let window = to.split_front(piece);
+            let (at, length) = (next, window.len());
+            next += length as u64;
+            flight.push_back(Piece { at, length, reading: session.nfs.read(&file.handle, at, window) });
+        }
+        let Some(Piece { at, length, reading }) = flight.pop_front() else { return Ok(total) };
+        let reply = reading.done().await?;
+        let count = match is_complete(&reply, length) {
+            true => reply.count,
+            false => read_on(session, file, at, length, reply).await?,
+        };
+        total += count;
+        if count < length {
+            return Ok(total);
+        }
+    }
+}
+
+/// Nothing is left to ask for.
+fn is_complete(reply: &ReadReply, length: usize) -> bool {
+    !reply.busy && (reply.count == 0 || reply.count == length || reply.eof)
+}
+
+/// Asks for the rest when the server sends less than it was asked for, and again when it is busy; returns all bytes of
+/// the piece.
+async fn read_on(
+    session: &Session,
+    file: &File,
+    mut at: u64,
+    mut length: usize,
+    mut reply: ReadReply,
+) -> Result<usize> {
+    let mut total = 0;
+    let mut patience = Patience::new();
+    while !is_complete(&reply, length) {
+        if reply.busy && !patience.wait(&session.nfs.transport).await {
+            return Err(busy());
+        }
+        total += reply.count;
+        at += reply.count as u64;
+        length -= reply.count;
+        let Some(rest) = reply.rest.take() else { return Ok(total) };
+        reply = session.nfs.read(&file.handle, at, rest).done().await?;
+    }
+    Ok(total + reply.count)
 }
 
 struct Piece {

@@ -174,7 +174,7 @@ impl Client {
             return Ok(Walked { path, directory: handle, found: Some(Object { handle, attributes }) });
         }
         if let Some(known) = self.known(session, directory) {
-            let found = match self.step(session, known, directory, name).await {
+            let found = match self.step(session, &known, directory, name).await {
                 Ok(object) if object.attributes.kind == FileType::Link && last == LastLink::Follow => None,
                 Ok(object) => Some(Some(object)),
                 Err(error) if may_be_missing && error.errno() == libc::ENOENT => Some(None),
@@ -234,7 +234,7 @@ impl Client {
                 found = None;
                 continue;
             }
-            let object = match self.step(session, directory, &path[..begin], &name).await {
+            let object = match self.step(session, &directory, &path[..begin], &name).await {
                 Ok(object) => object,
                 Err(error) if may_be_missing && todo.is_empty() && error.errno() == libc::ENOENT => {
                     return Ok(Walked { path, directory: directory.handle, found: None });
@@ -270,37 +270,52 @@ impl Client {
         Ok(Walked { path, directory, found })
     }
 
-    /// Looks `name` up in `directory`, which is at `path`. Where another export begins, its root is what is found: a
-    /// server may say so (NFS3ERR_XDEV), or show an object of another file system, whose handle need not be good for
-    /// anything.
+    /// Looks `name` up in `directory`, which is at `path`.
     async fn step(
         &self,
         session: &Session,
-        directory: Directory,
+        directory: &Directory,
         path: &[u8],
         name: &[u8],
     ) -> Result<Object> {
-        let nested = async || {
-            let root = self.nested_export(session, &[path, b"/", name].concat()).await?;
-            let attributes = session.nfs.getattr(&root).await.ok()?;
-            Some(Object { handle: root, attributes })
+        let begins_here = |attributes: &Attributes| {
+            attributes.kind == FileType::Directory && attributes.fsid != directory.fsid
         };
-        let (handle, attributes) = match session.nfs.lookup(&directory.handle, name).await {
-            Ok(found) => found,
-            Err(error) if Nfs::is_other_export(&error) => return Box::pin(nested()).await.ok_or(error),
-            Err(error) => return Err(error),
-        };
-        let attributes = match attributes {
-            Some(attributes) => attributes,
-            None => Box::pin(session.nfs.getattr(&handle)).await?,
-        };
-        if attributes.kind == FileType::Directory
-            && attributes.fsid != directory.fsid
-            && let Some(object) = Box::pin(nested()).await
-        {
-            return Ok(object);
+        match session.nfs.lookup(&directory.handle, name).await {
+            Ok((handle, Some(attributes))) if !begins_here(&attributes) => Ok(Object { handle, attributes }),
+            Err(error) if !Nfs::is_other_export(&error) => Err(error),
+            rare => Box::pin(self.step_further(session, directory.fsid, path, name, rare)).await,
         }
-        Ok(Object { handle, attributes })
+    }
+
+    /// The rest of a step where it is not over with LOOKUP: the server has told no attributes, or another file system
+    /// begins here. If that is another export, its root is what is found: a server may say so (NFS3ERR_XDEV), or show
+    /// an object whose handle need not be good for anything.
+    async fn step_further(
+        &self,
+        session: &Session,
+        fsid: u64,
+        path: &[u8],
+        name: &[u8],
+        found: Result<(Handle, Option<Attributes>)>,
+    ) -> Result<Object> {
+        let found = match found {
+            Ok((handle, Some(attributes))) => Ok(Object { handle, attributes }),
+            Ok((handle, None)) => Ok(Object { handle, attributes: session.nfs.getattr(&handle).await? }),
+            Err(error) => Err(error),
+        };
+        if let Ok(object) = &found
+            && (object.attributes.kind != FileType::Directory || object.attributes.fsid == fsid)
+        {
+            return found;
+        }
+        let Some(root) = self.nested_export(session, &[path, b"/", name].concat()).await else {
+            return found;
+        };
+        match session.nfs.getattr(&root).await {
+            Ok(attributes) => Ok(Object { handle: root, attributes }),
+            Err(_) => found,
+        }
     }
 
     /// The directory that holds the last component of `path`, and that component.

@@ -15,7 +15,7 @@ pub trait Wire: Send + 'static {
     /// Whether there is something to send.
     fn has_outgoing(&self) -> bool;
     /// Puts the bytes to send next into `slices`, in order; returns how many slices that took.
-    fn outgoing<'a>(&'a self, slices: &mut [IoSlice<'a>; OUTGOING_SLICES]) -> usize;
+    fn outgoing<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize;
     /// The first `count` of those bytes have been sent.
     fn sent(&mut self, count: usize);
     /// Calls `receive` with the memory that the next bytes belong in, then digests them. Returns how many bytes
@@ -42,6 +42,9 @@ pub trait Wire: Send + 'static {
 
 /// Most slices that one send gathers.
 pub const OUTGOING_SLICES: usize = 64;
+
+/// Enough for a single call, and soon filled in.
+const FEW_SLICES: usize = 4;
 
 /// The socket's side of [`Wire::incoming`].
 pub type Receive<'a> = dyn FnMut(&mut [IoSliceMut<'_>]) -> io::Result<usize> + 'a;
@@ -89,9 +92,17 @@ impl<W: Wire> Link<W> {
     pub fn flush(&mut self) -> Result<()> {
         let Some(stream) = &self.stream else { return Ok(()) };
         while self.wire.has_outgoing() {
-            let mut slices = std::array::from_fn(|_| IoSlice::new(&[]));
-            let count = self.wire.outgoing(&mut slices);
-            match stream.send(&slices[..count]) {
+            let mut few = [IoSlice::new(&[]); FEW_SLICES];
+            let mut many;
+            let count = self.wire.outgoing(&mut few);
+            let slices = if count < FEW_SLICES {
+                &few[..count]
+            } else {
+                many = [IoSlice::new(&[]); OUTGOING_SLICES];
+                let count = self.wire.outgoing(&mut many);
+                &many[..count]
+            };
+            match stream.send(slices) {
                 Ok(sent) => self.wire.sent(sent),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

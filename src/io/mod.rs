@@ -10,7 +10,9 @@ mod thread;
 mod waiter;
 
 pub use datagram::{Datagrams, broadcast_addresses};
-pub use link::{LinkId, OUTGOING_SLICES, Receive, Received, Wire};
+#[cfg(test)]
+pub use link::OUTGOING_SLICES;
+pub use link::{LinkId, Receive, Received, Wire};
 pub use memory::{Block, Destination, Source};
 pub use reactor::Reactor;
 pub use resolve::{host_name, resolve};

@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::message::{Message, Split};
 use super::record::Marks;
 use crate::error::{Error, Result};
-use crate::io::{Destination, OUTGOING_SLICES, Receive, Received, Source, Wire};
+use crate::io::{Destination, Receive, Received, Source, Wire};
 
 /// Bytes received at once when they have no better place to go.
 const STAGE: usize = 64 << 10;
@@ -286,7 +286,7 @@ impl Wire for Connection {
         !matches!(self.line, Line::Down(_)) && (!self.queue.is_empty() || !self.orphan.is_empty())
     }
 
-    fn outgoing<'a>(&'a self, slices: &mut [IoSlice<'a>; OUTGOING_SLICES]) -> usize {
+    fn outgoing<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         if !self.has_outgoing() {
             return 0;
         }

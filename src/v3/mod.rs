@@ -15,7 +15,7 @@ mod shape;
 mod status;
 
 pub use acl::{Acl, AclEntry};
-pub use data::{Reading, Stability, WriteReply, Writing};
+pub use data::{ReadReply, Reading, Stability, WriteReply, Writing};
 pub use mount::{Export, Mount, PORTMAPPER_PORT, PortMapper};
 pub use nfs::Nfs;
 pub use nlm::{Lock, LockCall, LockManager, LockOwner, LockStatus};

@@ -14,6 +14,9 @@ const SMALL_SINK: usize = 16 << 10;
 /// Bytes of mark and header in front of the body of a reply with an empty verifier.
 const USUAL_HEADER: usize = 28;
 
+/// Most replies, or what precedes their data, are no longer than this.
+const USUAL_HEAD: usize = 320;
+
 /// A late reply to a call that nobody waits for any more may be this long.
 const MAX_UNWANTED: usize = 64 << 20;
 
@@ -38,6 +41,7 @@ impl Connection {
                 Phase::Head => {
                     // In small steps: data behind the header is then copied once only.
                     let (now, later) = bytes.split_at(bytes.len().min(256));
+                    self.head.reserve(USUAL_HEAD);
                     self.head.extend_from_slice(now);
                     bytes = later;
                     self.look_at_head()?;

@@ -1,0 +1,104 @@
+"""Where things run: namespaces of their own, processors, priorities, and programs that are started and ended."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILT = ROOT / "target" / "bench"
+RESPONDER = "127.0.0.2"  # reached at 127.0.0.1 through the forwarder
+URL = "nfs://%s/export"
+
+
+class Failure(Exception):
+    """A sentence for the user."""
+
+
+def enter_namespaces():
+    """Starts this program again in a network, mounts and processes of its own."""
+    command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
+    if os.geteuid() != 0:
+        command.append("--map-root-user")
+    status = subprocess.run(
+        [*command, sys.executable, *sys.argv], env={**os.environ, "BENCH_INSIDE": "1"}, check=False
+    ).returncode
+    sys.exit(status)
+
+
+class Lab:
+    """The conditions of the measurement; `remarks` says what they are."""
+
+    def __init__(self, realtime=True):
+        self.remarks = []
+        self.programs = []
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        for setting in ("net.ipv4.tcp_congestion_control=reno", "net.ipv4.tcp_max_tw_buckets=0"):
+            if subprocess.run(["sysctl", "-qw", setting], stderr=subprocess.DEVNULL, check=False).returncode:
+                self.remarks.append(f"{setting} was refused")
+        self.hold_latency()
+        processors = sorted(os.sched_getaffinity(0))
+        self.client_processor, self.server_processor = processors[0], processors[-1]
+        if len(processors) < 2:
+            self.remarks.append("there is one processor only: client and server share it")
+        else:
+            self.remarks.append(
+                f"client on processor {self.client_processor}, server on processor {self.server_processor}"
+            )
+        self.priority = []
+        if realtime and self.works("chrt", "-f", "1", "true"):
+            self.priority = ["chrt", "-f", "1"]
+            self.remarks.append("both with real-time priority")
+        model = next(
+            (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?"
+        )
+        self.machine = f"{model}, {os.cpu_count()} processors, Linux {os.uname().release}"
+
+    def hold_latency(self):
+        """While this file is open, idle processors do not go to sleep."""
+        try:
+            self.latency = open("/dev/cpu_dma_latency", "wb", buffering=0)
+            self.latency.write(bytes(4))
+            self.remarks.append("/dev/cpu_dma_latency held at 0")
+        except OSError:
+            self.remarks.append("/dev/cpu_dma_latency cannot be held: waking a processor is part of the times")
+
+    @staticmethod
+    def works(*command):
+        return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+    def pinned(self, processor, command, priority=True):
+        return [*(self.priority if priority else []), "taskset", "-c", str(processor), *map(str, command)]
+
+    def start(self, command, priority=True):
+        """Starts a server and waits until it prints a line."""
+        program = subprocess.Popen(
+            self.pinned(self.server_processor, command, priority), stdout=subprocess.PIPE, text=True
+        )
+        self.programs.append(program)
+        if not program.stdout.readline():
+            raise Failure(f"{command[0]} did not start")
+        return program
+
+    def stop(self):
+        for program in self.programs:
+            program.kill()
+            program.wait()
+        self.programs.clear()
+
+
+def build(library):
+    """The programs of the benchmark, and the library when it is this source's."""
+    made = ["responder", "client", "floor"]
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    commands = [["make", "--silent", *(str(BUILT.relative_to(ROOT) / name) for name in made)]]
+    if library is None:
+        commands.append(["make", "--silent", "LIBNFS_ABI=13"])
+    for command in commands:
+        if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
+            raise Failure(f"{' '.join(command)} failed")
+
+
+def missing(tool):
+    return shutil.which(tool) is None

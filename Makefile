@@ -78,9 +78,9 @@ bench:
 	@bash tests/setup $(bench_packages)
 	@benches/run $(BENCHFLAGS)
 
-$(programs)/responder: $(wildcard benches/responder/*.rs)
+$(programs)/responder $(programs)/forwarder: $(programs)/%: $(wildcard benches/*/*.rs)
 	@mkdir -p $(@D)
-	@$(RUSTC) -O --edition 2024 -o $@ benches/responder/main.rs
+	@$(RUSTC) -O --edition 2024 -o $@ benches/$*/main.rs
 
 $(programs)/client: $(wildcard benches/client/*.[ch])
 	@mkdir -p $(@D)

@@ -18,6 +18,7 @@ struct bench {
     char *buffer;
     size_t buffer_size;
     bool check_everything;  /* not only the ends of what is read */
+    long warm;              /* operations of the first, untimed pass */
     uint64_t bytes;         /* moved in the timed region */
     double children_cpu;    /* seconds that processes made in the timed region used for it */
 };
@@ -25,13 +26,15 @@ struct bench {
 struct workload {
     const char *name;
     void (*prepare)(struct bench *);
+    void (*before)(struct bench *, long count);  /* each pass, not timed */
     void (*run)(struct bench *, long count);
+    void (*after)(struct bench *, long count);
     void (*finish)(struct bench *);
     size_t size;            /* of one READ or WRITE; or number of entries */
     int depth;              /* in flight; 0: synchronous calls */
     const char *path;
     bool unmounted;         /* mounts itself */
-    long warm;              /* operations of the first, untimed pass */
+    long warm;              /* that many, when not told otherwise */
 };
 
 extern const struct workload data_workloads[], metadata_workloads[], thread_workloads[];

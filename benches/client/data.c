@@ -59,7 +59,7 @@ static void finish_write(struct bench *bench)
     char path[64];
 
     must(bench, nfs_fsync(bench->nfs, bench->file), "fsync");
-    for (long index = 0; index < pieces && index < bench->workload->warm; index++) {
+    for (long index = 0; index < pieces && index < bench->warm; index++) {
         uint64_t offset = offset_of(size, index);
         if (nfs_pread(bench->nfs, bench->file, offset, size, bench->buffer) != (int)size)
             die("reading back: %s", nfs_get_error(bench->nfs));

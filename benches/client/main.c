@@ -2,7 +2,8 @@
  *
  * Runs a workload of COUNT operations and prints one line of name=value: seconds of wall time and of this process's
  * processor time, peak memory, and the responder's counters when BENCH_RESPONDER has its address. A first pass, not
- * timed, checks every byte; the timed one looks at the ends of each piece. */
+ * timed, checks every byte; the timed one looks at the ends of each piece.
+ * BENCH_WARM is the number of operations of the first pass. */
 #define _GNU_SOURCE
 #include "bench.h"
 
@@ -59,12 +60,19 @@ static const char *library(void)
     return dladdr(dlsym(RTLD_DEFAULT, "nfs_mount"), &info) ? info.dli_fname : "?";
 }
 
+static void call(void (*hook)(struct bench *, long), struct bench *bench, long count)
+{
+    if (hook)
+        hook(bench, count);
+}
+
 static void measure(struct bench *bench, long count)
 {
     struct usage before, after;
     char answer[1024];
     long peak;
 
+    call(bench->workload->before, bench, count);
     control("reset", answer, sizeof answer);
     bench->children_cpu = 0;
     reset_peak_memory();
@@ -79,6 +87,7 @@ static void measure(struct bench *bench, long count)
            bench->workload->name, count, (unsigned long long)bench->bytes, after.wall - before.wall,
            bench->children_cpu > 0 ? bench->children_cpu : after.cpu - before.cpu, after.user - before.user,
            after.system - before.system, peak, library(), answer);
+    call(bench->workload->after, bench, count);
 }
 
 int main(int argc, char **argv)
@@ -90,12 +99,15 @@ int main(int argc, char **argv)
         die("usage: client WORKLOAD COUNT URL");
     bench.workload = find(argv[1]);
     bench.url = argv[3];
+    bench.warm = getenv("BENCH_WARM") ? atol(getenv("BENCH_WARM")) : bench.workload->warm;
     if (!bench.workload->unmounted)
         bench.nfs = mounted(bench.url);
     if (bench.workload->prepare)
         bench.workload->prepare(&bench);
     control("verify everything", answer, sizeof answer);
-    bench.workload->run(&bench, bench.workload->warm);
+    call(bench.workload->before, &bench, bench.warm);
+    bench.workload->run(&bench, bench.warm);
+    call(bench.workload->after, &bench, bench.warm);
     control("counters", answer, sizeof answer);
     if (answer[0] && !strstr(answer, " mismatches=0"))
         die("the responder got wrong data: %s", answer);

@@ -99,15 +99,16 @@ static void stat_async(struct bench *bench, long count)
 }
 
 /* Every entry must be there once, with its size. */
-static void list(struct bench *bench)
+static void list(struct nfs_context *nfs, const struct workload *workload)
 {
-    size_t expected = bench->workload->size, found = 0;
+    size_t expected = workload->size, found = 0;
     char *seen = calloc(1, expected);
     struct nfsdirent *entry;
     struct nfsdir *directory;
 
-    must(bench, nfs_opendir(bench->nfs, bench->workload->path, &directory), "opendir");
-    while ((entry = nfs_readdir(bench->nfs, directory)) != NULL) {
+    if (nfs_opendir(nfs, workload->path, &directory) != 0)
+        die("opendir: %s", nfs_get_error(nfs));
+    while ((entry = nfs_readdir(nfs, directory)) != NULL) {
         size_t index;
         if (entry->name[0] == '.')
             continue;
@@ -116,16 +117,40 @@ static void list(struct bench *bench)
             die("readdir: wrong or double entry %s, size %llu", entry->name, (unsigned long long)entry->size);
         found++;
     }
-    nfs_closedir(bench->nfs, directory);
+    nfs_closedir(nfs, directory);
     free(seen);
     if (found != expected)
         die("readdir: %zu of %zu entries", found, expected);
 }
 
-static void list_all(struct bench *bench, long count)
+/* A context for each listing, for a context may remember what it listed. */
+static struct nfs_context **fresh;
+
+static void mount_fresh(struct bench *bench, long count)
+{
+    fresh = calloc((size_t)count, sizeof *fresh);
+    for (long index = 0; index < count; index++)
+        fresh[index] = mounted(bench->url);
+}
+
+static void list_fresh(struct bench *bench, long count)
 {
     for (long index = 0; index < count; index++)
-        list(bench);
+        list(fresh[index], bench->workload);
+}
+
+static void destroy_fresh(struct bench *bench, long count)
+{
+    (void)bench;
+    for (long index = 0; index < count; index++)
+        nfs_destroy_context(fresh[index]);
+    free(fresh);
+}
+
+static void list_again(struct bench *bench, long count)
+{
+    for (long index = 0; index < count; index++)
+        list(bench->nfs, bench->workload);
 }
 
 static void read_file(struct bench *bench, const char *path, size_t size)
@@ -197,7 +222,7 @@ static void finish_small(struct bench *bench)
 
     for (long index = 0;; index++) {
         small_name(path, index);
-        if (index < bench->workload->warm)
+        if (index < bench->warm)
             read_file(bench, path, SMALL_FILE);
         if (nfs_unlink(bench->nfs, path) != 0)
             break;
@@ -209,7 +234,8 @@ static void finish_small(struct bench *bench)
     {.name = "stat-" label, .path = (file), .size = (depth_of_path), .depth = (inflight), .warm = 16, \
      .run = (inflight) ? stat_async : stat_sync}
 #define READDIR(count) \
-    {.name = "readdir-" #count, .path = "/list/" #count, .size = (count), .warm = 1, .run = list_all}
+    {.name = "readdir-" #count, .path = "/list/" #count, .size = (count), .warm = 1, \
+     .before = mount_fresh, .run = list_fresh, .after = destroy_fresh}
 
 const struct workload metadata_workloads[] = {
     {.name = "mount", .unmounted = true, .run = mount_again, .warm = 1},
@@ -221,6 +247,7 @@ const struct workload metadata_workloads[] = {
     READDIR(1000),
     READDIR(10000),
     READDIR(100000),
+    {.name = "readdir-again-10000", .path = "/list/10000", .size = 10000, .warm = 1, .run = list_again},
     {.name = "small-read", .prepare = allocate, .run = read_small, .finish = release, .size = SMALL_FILE, .warm = 100},
     {.name = "small-write", .prepare = allocate, .run = write_small, .finish = finish_small, .size = SMALL_FILE,
      .warm = 10},

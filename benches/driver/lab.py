@@ -16,15 +16,22 @@ class Failure(Exception):
     """A sentence for the user."""
 
 
-def enter_namespaces():
-    """Starts this program again in a network, mounts and processes of its own."""
+def in_namespaces():
+    """Runs this program again in a network, mounts and processes of its own."""
     command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
     if os.geteuid() != 0:
         command.append("--map-root-user")
-    status = subprocess.run(
-        [*command, sys.executable, *sys.argv], env={**os.environ, "BENCH_INSIDE": "1"}, check=False
-    ).returncode
-    sys.exit(status)
+    return again(command, "responder")
+
+
+def beside_ganesha():
+    """Runs this program again in the network of a private nfs-ganesha."""
+    return again([ROOT / "tests" / "lab" / "ganesha"], "ganesha")
+
+
+def again(prefix, server):
+    command = [*prefix, sys.executable, *sys.argv]
+    return subprocess.run(command, env={**os.environ, "BENCH_SERVER": server}, check=False).returncode
 
 
 class Lab:
@@ -81,16 +88,17 @@ class Lab:
             raise Failure(f"{command[0]} did not start")
         return program
 
-    def stop(self):
-        for program in self.programs:
-            program.kill()
-            program.wait()
-        self.programs.clear()
+    def stop(self, program=None):
+        """Ends one server, or all."""
+        for ending in [program] if program else self.programs[:]:
+            ending.kill()
+            ending.wait()
+            self.programs.remove(ending)
 
 
 def build(library):
     """The programs of the benchmark, and the library when it is this source's."""
-    made = ["responder", "client", "floor"]
+    made = ["responder", "forwarder", "client", "floor"]
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
     commands = [["make", "--silent", *(str(BUILT.relative_to(ROOT) / name) for name in made)]]
     if library is None:

@@ -10,6 +10,7 @@ from .lab import BUILT, Failure
 from .workloads import GIB
 
 GIGABYTE = 1 << 30
+THREADS = 4
 
 
 class Contender:
@@ -21,12 +22,14 @@ class Contender:
         if self.library and not (self.library / "libnfs.so.13").exists():
             raise Failure(f"there is no libnfs.so.13 in {self.library}")
 
-    def environment(self, responder):
+    def environment(self, responder, warm=None):
         environment = {name: value for name, value in os.environ.items() if name not in ("LD_LIBRARY_PATH", "LD_PRELOAD")}
         if self.library:
             environment["LD_LIBRARY_PATH"] = str(self.library)
         if responder:
             environment["BENCH_RESPONDER"] = responder
+        if warm is not None:
+            environment["BENCH_WARM"] = str(warm)
         return environment
 
 
@@ -35,12 +38,17 @@ def fields(line):
     return {name: value if name in ("workload", "library") else float(value) for name, value in pairs.items()}
 
 
-def run(lab, contender, workload, count, url, responder, prefix=(), priority=True, timeout=120):
+def run(lab, contender, workload, count, url, responder, prefix=(), priority=True, timeout=120, warm=None):
     """Runs a program; returns what it printed, and what it wrote to stderr."""
     command = lab.pinned(lab.client_processor, [*prefix, contender.program, workload, count, url], priority)
     try:
         done = subprocess.run(
-            command, env=contender.environment(responder), capture_output=True, text=True, timeout=timeout, check=False
+            command,
+            env=contender.environment(responder, warm),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise Failure(f"{contender.label}: {workload} takes longer than {timeout} s") from None
@@ -55,8 +63,15 @@ def run(lab, contender, workload, count, url, responder, prefix=(), priority=Tru
 
 
 def per_unit(workload, line):
-    """Seconds of processor time per GiB or per 100,000 operations."""
-    return line["cpu"] * GIGABYTE / line["bytes"] if workload.unit == GIB else line["cpu"] * 100_000 / line["count"]
+    """Seconds of processor time per GiB, or per 100,000 operations or entries."""
+    if workload.unit == GIB:
+        return line["cpu"] * GIGABYTE / line["bytes"]
+    return line["cpu"] * 100_000 / (line["count"] * workload.entries)
+
+
+def messages(line):
+    """Calls and connections per operation, as the responder counted them."""
+    return (line["calls"] + line["connections"]) / line["count"] if "calls" in line else None
 
 
 def rounds(lab, contenders, workload, count, url, responder, number, timeout=120):
@@ -71,7 +86,8 @@ def rounds(lab, contenders, workload, count, url, responder, number, timeout=120
 
 
 def middle(lines, value):
-    return median(value(line) for line in lines)
+    values = [value(line) for line in lines]
+    return None if None in values else median(values)
 
 
 def paired(lines, reference, value):
@@ -98,8 +114,11 @@ def system_calls(lab, contender, workload, count, url, responder):
 
 def instructions(lab, contender, workload, count, url, responder):
     """Instructions in user space in the timed region, per operation."""
-    tool = ("valgrind", "--tool=callgrind", "--toggle-collect=timed_region", "--callgrind-out-file=/dev/null")
-    _, errors = run(lab, contender, workload, count, url, responder, tool, priority=False, timeout=300)
+    # The second function is what threads run, in the first pass, too: that is kept short.
+    toggles = ("--toggle-collect=timed_region", "--toggle-collect=run_one")
+    tool = ("valgrind", "--tool=callgrind", *toggles, "--callgrind-out-file=/dev/null")
+    warm = THREADS if workload.startswith("threads") else None
+    _, errors = run(lab, contender, workload, count, url, responder, tool, priority=False, timeout=300, warm=warm)
     collected = re.search(r"Collected : (\d+)", errors)
     if not collected:
         raise Failure("callgrind said nothing")

@@ -1,50 +1,63 @@
 """Measures part by part and prints a table for each."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
-from . import measure
-from .lab import BUILT, RESPONDER, URL, Failure, missing
-from .table import number, ratio, render
-from .workloads import GIB
+from . import distance, measure
+from .lab import BUILT, RESPONDER, ROOT, URL, missing
+from .table import number, ratio, render, say, verdict
+from .workloads import ENTRIES, GIB, OPERATIONS
 
-PARTS = ["time", "syscalls", "instructions"]
+PARTS = ["time", "syscalls", "instructions", "trips", "ganesha"]
+MARKS = {GIB: "", OPERATIONS: " *", ENTRIES: " +"}
 # How many operations are enough to count something that is the same every time.
 COUNTED = {"syscalls": 0.02, "instructions": 0.02}
 
 
-def everything(lab, contenders, workloads, parts, options):
+def introduce(lab, server, options):
+    say(f"{'#' * 2 if options.markdown else '=='} On {server}", options, plain=True)
     print(f"machine: {lab.machine}; load {os.getloadavg()[0]:.2f}")
     print("conditions: " + "; ".join(lab.remarks))
+
+
+def responder(lab, contenders, workloads, parts, options):
+    """The parts that run on the project's own responder."""
+    introduce(lab, "a responder that answers at once", options)
     lab.start([BUILT / "responder", RESPONDER, "spin"])
     results = {}
     if "time" in parts:
-        results["time"] = times(lab, contenders, workloads, options)
-    for part in ("syscalls", "instructions"):
+        results["time"] = times(lab, contenders, workloads, options, URL % RESPONDER, RESPONDER)
+    for part in COUNTED:
         if part in parts:
             results[part] = counts(lab, contenders, workloads, part, options)
+    if "trips" in parts:
+        results["trips"] = distance.trips(lab, contenders, workloads, options)
+        results["far"] = distance.far(lab, contenders, workloads, options)
     return results
+
+
+def ganesha(lab, contenders, workloads, parts, options):
+    """The times on nfs-ganesha; tests/lab/ganesha has started it."""
+    introduce(lab, "nfs-ganesha", options)
+    export = os.environ["EXPORT"]
+    subprocess.run([sys.executable, ROOT / "benches" / "tree", export], check=True)
+    pid = Path("/run/ganesha.pid").read_text().strip()
+    subprocess.run(["taskset", "-apc", str(lab.server_processor), pid], stdout=subprocess.DEVNULL, check=True)
+    options.scale /= 4
+    options.rounds = max(3, options.rounds // 2)
+    return {"ganesha": times(lab, contenders, workloads, options, f"nfs://127.0.0.1{export}", None)}
 
 
 def applicable(contenders, workload):
     return [contender for contender in contenders if contender.label != "floor" or workload.floor]
 
 
-def say(text, options):
-    print("\n" + (f"**{text}**\n" if options.markdown else text), flush=True)
-
-
-def verdict(checks):
-    """Of pairs of a value and its target."""
-    checks = [(value, target) for value, target in checks if target is not None and value is not None]
-    if not checks:
-        return ""
-    return "met" if all(value <= target for value, target in checks) else "NOT MET"
-
-
-def times(lab, contenders, workloads, options):
+def times(lab, contenders, workloads, options, url, address):
     say(
-        "Client CPU (s per GiB, or s per 100,000 operations where marked *), wall time and peak memory: medians; "
-        f"ratios are medians over {options.rounds} rounds, run in turns.",
+        "Client CPU in seconds per GiB, or per 100,000 operations where marked *, or per 100,000 entries where "
+        f"marked +; wall time; peak memory: medians. Ratios are medians over {options.rounds} rounds, run in turns.",
         options,
     )
     first, ours = contenders[0].label, contenders[1].label
@@ -55,20 +68,12 @@ def times(lab, contenders, workloads, options):
     rows, results = [], {}
     for workload in workloads:
         count = max(1, int(workload.count * options.scale))
-        lines = measure.rounds(
-            lab, applicable(contenders, workload), workload, count, URL % RESPONDER, RESPONDER, options.rounds
-        )
+        chosen = applicable(contenders, workload)
+        lines = measure.rounds(lab, chosen, workload, count, url, address, options.rounds)
         results[workload.name] = lines
         rows.append(time_row(workload, lines, first, ours))
-        progress(rows[-1], options)
     print(render(header, rows, options.markdown), flush=True)
     return results
-
-
-def progress(row, options):
-    if os.isatty(2):
-        os.write(2, f"\r\x1b[K{row[0]}".encode())
-        os.write(2, b"\r\x1b[K")
 
 
 def time_row(workload, lines, first, ours):
@@ -88,7 +93,7 @@ def time_row(workload, lines, first, ours):
     if workload.memory_target is not None:
         targets.append(f"memory {ratio(workload.memory_target)}")
     return [
-        workload.name + ("" if workload.unit == GIB else " *"),
+        workload.name + MARKS[workload.unit],
         *(number(of(label, cpu)) for label in (first, ours, "floor")),
         ratio(against),
         ", ".join(filter(None, targets)),
@@ -104,7 +109,7 @@ def time_row(workload, lines, first, ours):
         ),
         ratio(wall),
         *(number(of(label, lambda line: line["peak_kib"] / 1024)) for label in (first, ours)),
-        *(number(of(label, lambda line: (line["calls"] + line["connections"]) / line["count"])) for label in (first, ours)),
+        *(number(of(label, measure.messages)) for label in (first, ours)),
     ]
 
 

@@ -26,3 +26,16 @@ def render(header, rows, markdown=False):
 
     rule = ["-" * width if index == 0 else "-" * (width - 1) + (":" if markdown else "-") for index, width in enumerate(widths)]
     return "\n".join([line(header), line(rule), *map(line, rows)])
+
+
+def say(text, options, plain=False):
+    """A heading or the sentence above a table."""
+    print("\n" + (f"{text}\n" if options.markdown or plain else text), flush=True)
+
+
+def verdict(checks):
+    """Of pairs of a value and its target."""
+    checks = [(value, target) for value, target in checks if target is not None and value is not None]
+    if not checks:
+        return ""
+    return "met" if all(value <= target for value, target in checks) else "NOT MET"

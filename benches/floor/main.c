@@ -68,6 +68,7 @@ int main(int argc, char **argv)
     struct floor floor = {.check_everything = true};
     char answer[1024];
     size_t buffer;
+    long warm;
 
     if (argc != 4)
         die("usage: floor WORKLOAD COUNT URL");
@@ -78,8 +79,9 @@ int main(int argc, char **argv)
     floor.buffer = malloc(buffer);
     floor.replies = malloc(4u << 20);
     pattern_fill(floor.buffer, buffer, 0);
+    warm = getenv("BENCH_WARM") ? atol(getenv("BENCH_WARM")) : (long)(2 * window(floor.size) / floor.size);
     control("verify everything", answer, sizeof answer);
-    run(&floor, (long)(2 * window(floor.size) / floor.size));
+    run(&floor, warm);
     control("counters", answer, sizeof answer);
     if (answer[0] && !strstr(answer, " mismatches=0"))
         die("the responder got wrong data: %s", answer);

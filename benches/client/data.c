@@ -9,6 +9,8 @@
 
 #include <nfsc/libnfs.h>
 
+#define PATIENCE 60             /* seconds; on a busy machine a server may have to wait */
+
 struct nfs_context *mounted(const char *text)
 {
     struct nfs_context *nfs = nfs_init_context();
@@ -171,8 +173,8 @@ void service_until(struct bench *bench, const long *done, long count)
 {
     while (*done < count) {
         struct pollfd pfd = {.fd = nfs_get_fd(bench->nfs), .events = (short)nfs_which_events(bench->nfs)};
-        if (poll(&pfd, 1, 10000) <= 0)
-            die("nothing happened for ten seconds");
+        if (poll(&pfd, 1, PATIENCE * 1000) <= 0)
+            die("nothing happened for %d seconds", PATIENCE);
         if (nfs_service(bench->nfs, pfd.revents) < 0)
             die("service: %s", nfs_get_error(bench->nfs));
     }

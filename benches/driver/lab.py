@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +71,22 @@ class Lab:
             self.remarks.append("/dev/cpu_dma_latency held at 0")
         except OSError:
             self.remarks.append("/dev/cpu_dma_latency cannot be held: waking a processor is part of the times")
+
+    @staticmethod
+    def others():
+        """How busy the processors are before anything is measured."""
+
+        def spent():
+            with open("/proc/stat") as file:
+                values = [int(value) for value in file.readline().split()[1:9]]
+            return sum(values), values[3] + values[4]
+
+        before = spent()
+        time.sleep(0.5)
+        total, idle = (after - earlier for after, earlier in zip(spent(), before))
+        busy = 100 - 100 * idle // max(total, 1)
+        warning = "; such a machine makes small calls up to three times as dear" if busy > 10 else ""
+        return f"others use {busy} % of the processors{warning}"
 
     @staticmethod
     def works(*command):

@@ -71,14 +71,16 @@ impl Connection {
             return Err(io::Error::other("a record in several fragments"));
         }
         if let Some(record) = rest.get(..length) {
-            services::answer(record, server, &mut self.output).ok_or_else(|| io::Error::other("not a call"))?;
+            services::answer(record, server, &mut self.output)
+                .ok_or_else(|| io::Error::other("not a call"))?;
             self.start += 4 + length;
             return Ok(true);
         }
         if length <= GATHERED || rest.len() < HEADER {
             return Ok(false);
         }
-        let call = Call::parse(rest).filter(Call::is_write).ok_or_else(|| io::Error::other("a huge record"))?;
+        let call =
+            Call::parse(rest).filter(Call::is_write).ok_or_else(|| io::Error::other("a huge record"))?;
         let (piece, header) = nfs::piece(&call).ok_or_else(|| io::Error::other("not a WRITE"))?;
         server.counters.call(call.program, call.procedure);
         self.start += 4 + rest.len() - header;

@@ -70,7 +70,10 @@ fn main() -> io::Result<()> {
     let address = arguments.next().ok_or_else(|| io::Error::other("usage: responder ADDRESS [spin]"))?;
     let spin = arguments.next().as_deref() == Some("spin");
     let control = TcpListener::bind((&*address, CONTROL))?;
-    let listeners = PORTS.iter().map(|(port, _)| TcpListener::bind((&*address, *port))).collect::<io::Result<Vec<_>>>()?;
+    let listeners = PORTS
+        .iter()
+        .map(|(port, _)| TcpListener::bind((&*address, *port)))
+        .collect::<io::Result<Vec<_>>>()?;
     let mut server = Server {
         tree: tree::furnished(),
         pattern: pattern::pattern(),
@@ -81,7 +84,12 @@ fn main() -> io::Result<()> {
     serve(&control, &listeners, spin, &mut server)
 }
 
-fn serve(control: &TcpListener, listeners: &[TcpListener], spin: bool, server: &mut Server) -> io::Result<()> {
+fn serve(
+    control: &TcpListener,
+    listeners: &[TcpListener],
+    spin: bool,
+    server: &mut Server,
+) -> io::Result<()> {
     let mut connections: Vec<Connection> = Vec::new();
     let mut fds = Vec::new();
     loop {

@@ -19,7 +19,12 @@ const STALE: u32 = 70;
 /// `None`: the arguments end too early.
 type Done = Option<()>;
 
-pub fn answer(procedure: u32, arguments: &[u8], server: &mut Server, output: &mut Output) -> Result<(), Refusal> {
+pub fn answer(
+    procedure: u32,
+    arguments: &[u8],
+    server: &mut Server,
+    output: &mut Output,
+) -> Result<(), Refusal> {
     let mut reader = Reader::new(arguments);
     if procedure == WRITE {
         return write(&mut reader, server, output).ok_or(Refusal::Arguments);
@@ -210,7 +215,13 @@ fn write(reader: &mut Reader<'_>, server: &mut Server, output: &mut Output) -> D
     Some(())
 }
 
-fn create(directory: u64, is_directory: bool, reader: &mut Reader<'_>, server: &mut Server, output: &mut Output) -> Done {
+fn create(
+    directory: u64,
+    is_directory: bool,
+    reader: &mut Reader<'_>,
+    server: &mut Server,
+    output: &mut Output,
+) -> Done {
     let name = reader.opaque()?;
     let guarded = !is_directory && reader.u32()? == 1;
     let found = server.tree.lookup(directory, name);
@@ -257,7 +268,13 @@ fn rename(from: u64, reader: &mut Reader<'_>, server: &mut Server, output: &mut 
 }
 
 /// READDIR and READDIRPLUS: a part of the prepared listing.
-fn readdir(directory: u64, plus: bool, reader: &mut Reader<'_>, server: &mut Server, output: &mut Output) -> Done {
+fn readdir(
+    directory: u64,
+    plus: bool,
+    reader: &mut Reader<'_>,
+    server: &mut Server,
+    output: &mut Output,
+) -> Done {
     let (cookie, _verifier) = (reader.u64()? as usize, reader.u64()?);
     let names = if plus { reader.u32()? } else { u32::MAX };
     let maximum = reader.u32()?.min(MAXIMUM) as usize;
@@ -279,7 +296,9 @@ fn readdir(directory: u64, plus: bool, reader: &mut Reader<'_>, server: &mut Ser
 
 /// The cookie of the last entry that fits behind `cookie`; one always fits.
 fn last_entry(listing: &Listing, cookie: usize, names: usize, bytes: usize) -> usize {
-    let before = |values: &[usize]| if cookie == 0 { 0 } else { values.get(cookie - 1).copied().unwrap_or(usize::MAX) };
+    let before = |values: &[usize]| {
+        if cookie == 0 { 0 } else { values.get(cookie - 1).copied().unwrap_or(usize::MAX) }
+    };
     let fits = |values: &[usize], room: usize| {
         let end = before(values).saturating_add(room);
         values.partition_point(|value| *value <= end)

@@ -71,7 +71,8 @@ impl Output {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }
-            let whole = self.small.len() + self.prepared.iter().map(|(_, _, range)| range.len()).sum::<usize>();
+            let whole =
+                self.small.len() + self.prepared.iter().map(|(_, _, range)| range.len()).sum::<usize>();
             if self.sent == whole {
                 self.small.clear();
                 self.prepared.clear();

@@ -30,7 +30,9 @@ pub fn matches(pattern: &[u8], verify: Verify, offset: u64, data: &[u8]) -> bool
     const END: usize = 64;
     let start = offset as usize % PERIOD;
     let same = |from: usize, to: usize| {
-        data[from..to].chunks(PERIOD).all(|chunk| pattern.get(start + from..start + from + chunk.len()) == Some(chunk))
+        data[from..to]
+            .chunks(PERIOD)
+            .all(|chunk| pattern.get(start + from..start + from + chunk.len()) == Some(chunk))
     };
     if data.len() > PERIOD {
         return false;

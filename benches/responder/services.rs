@@ -120,7 +120,8 @@ fn refuse_version(call: &Call<'_>, version: u32, output: &mut Output) {
 fn getport(arguments: &[u8], output: &mut Output) -> Option<()> {
     let mut reader = Reader::new(arguments);
     let (program, _version, protocol, _port) = (reader.u32()?, reader.u32()?, reader.u32()?, reader.u32()?);
-    let port = PORTS.iter().find(|(_, served)| *served == program && protocol == TCP).map_or(0, |(port, _)| *port);
+    let port =
+        PORTS.iter().find(|(_, served)| *served == program && protocol == TCP).map_or(0, |(port, _)| *port);
     output.small.u32(port.into());
     Some(())
 }

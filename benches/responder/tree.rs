@@ -125,7 +125,9 @@ impl Tree {
         *size = resize(*size);
         inode.changed = clock;
         let parent = inode.parent;
-        if let Some(Some(Inode { kind: Kind::Directory(directory), .. })) = self.inodes.get_mut(parent as usize) {
+        if let Some(Some(Inode { kind: Kind::Directory(directory), .. })) =
+            self.inodes.get_mut(parent as usize)
+        {
             directory.listings[1] = None;
         }
         Some(())
@@ -218,7 +220,8 @@ pub fn furnished() -> Tree {
     let small = directory(&mut tree, ROOT, "small");
     let list = directory(&mut tree, ROOT, "list");
     directory(&mut tree, ROOT, "scratch");
-    let listed = [1_000, 10_000, 100_000].map(|count| (directory(&mut tree, list, &count.to_string()), count));
+    let listed =
+        [1_000, 10_000, 100_000].map(|count| (directory(&mut tree, list, &count.to_string()), count));
 
     let mut file = |parent, name: &str, size| tree.make(parent, name.as_bytes(), Kind::File { size });
     file(data, "large", 16 << 20);

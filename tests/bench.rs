@@ -53,3 +53,47 @@ fn round_trips() {
     let far = row("write-16m-sync");
     assert!(far[..3].iter().all(|milliseconds| *milliseconds >= 80.0), "{}", finished.stdout);
 }
+
+#[test]
+fn wrong_data_is_noticed() {
+    if !need(&["make", "cc", "ip", "unshare", "libnfs-dev", "libnfs13"]) {
+        return;
+    }
+    let programs = ["client", "floor", "responder"].map(|name| format!("target/bench/{name}"));
+    make::make(&programs.each_ref().map(String::as_str));
+    for (option, noticed) in [("", false), ("corrupt", true)] {
+        for program in ["client", "floor"] {
+            let runs = [
+                ("read-4k-sync", "wrong data"),
+                ("read-64k-16", "wrong data"),
+                ("write-1m-sync", "got wrong data"),
+            ];
+            for (workload, complaint) in runs {
+                let script = format!(
+                    "ip link set lo up && {{ target/bench/responder 127.0.0.1 {option} & }} | {{ read ready &&
+                     BENCH_RESPONDER=127.0.0.1 target/bench/{program} {workload} 1 nfs://127.0.0.1/export; }}"
+                );
+                let finished = in_own_network(&script);
+                assert_eq!(finished.success(), !noticed, "{program} {workload}: {}", finished.stderr);
+                assert_eq!(
+                    finished.stderr.contains(complaint),
+                    noticed,
+                    "{program} {workload}: {}",
+                    finished.stderr
+                );
+            }
+        }
+    }
+}
+
+fn in_own_network(script: &str) -> Finished {
+    let mut command = Command::new("unshare");
+    // SAFETY: geteuid() only reads the credentials of the process.
+    if unsafe { libc::geteuid() } != 0 {
+        command.arg("--map-root-user");
+    }
+    command
+        .args(["--net", "--pid", "--fork", "--kill-child", "sh", "-c", script])
+        .current_dir(project_root());
+    run(&mut command, Duration::from_secs(60))
+}

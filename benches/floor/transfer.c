@@ -81,7 +81,8 @@ static void receive_read(struct floor *floor, uint64_t offset, size_t pieces)
             die("the connection ended");
         if (one)
             check_header(header, size);
-        memcpy(header, following, sizeof header);
+        if (!last)
+            memcpy(header, following, sizeof header);
     }
     pattern_check(floor->buffer, floor->size, offset, floor->check_everything);
 }

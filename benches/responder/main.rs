@@ -2,10 +2,10 @@
 //! bottleneck. One thread serves the portmapper, MOUNT and NFS on their usual ports; a fourth port is for the
 //! program that measures.
 //!
-//! usage: responder ADDRESS [spin]
+//! usage: responder ADDRESS [spin | corrupt]
 //!
 //! With `spin` it goes to sleep only when nothing came for a while, which spares the client the wake-up of a halted
-//! processor. It prints "ready" and
+//! processor. With `corrupt` one byte of every file is wrong, to see that it is noticed. It prints "ready" and
 //! runs until it is killed.
 //!
 //! Commands, one line each, on port 9111: `reset` (the counters), `counters`, `verify ends`, `verify everything` (of
@@ -67,8 +67,9 @@ fn ready(fds: &mut [PollFd], timeout: c_int) -> c_int {
 
 fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().ok_or_else(|| io::Error::other("usage: responder ADDRESS [spin]"))?;
-    let spin = arguments.next().as_deref() == Some("spin");
+    let address =
+        arguments.next().ok_or_else(|| io::Error::other("usage: responder ADDRESS [spin | corrupt]"))?;
+    let option = arguments.next();
     let control = TcpListener::bind((&*address, CONTROL))?;
     let listeners = PORTS
         .iter()
@@ -76,12 +77,12 @@ fn main() -> io::Result<()> {
         .collect::<io::Result<Vec<_>>>()?;
     let mut server = Server {
         tree: tree::furnished(),
-        pattern: pattern::pattern(),
+        pattern: pattern::pattern(option.as_deref() == Some("corrupt")),
         verify: Verify::Ends,
         counters: Counters::default(),
     };
     println!("ready");
-    serve(&control, &listeners, spin, &mut server)
+    serve(&control, &listeners, option.as_deref() == Some("spin"), &mut server)
 }
 
 fn serve(

@@ -7,12 +7,18 @@ use std::rc::Rc;
 pub const PERIOD: usize = 16 << 20;
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// A byte in the first pieces of all sizes but not at their ends.
+const CORRUPT: usize = 2345;
+
 /// Two periods side by side, so that a piece of up to one period is contiguous wherever it begins.
-pub fn pattern() -> Rc<Vec<u8>> {
+pub fn pattern(corrupt: bool) -> Rc<Vec<u8>> {
     let mut bytes = Vec::with_capacity(2 * PERIOD);
     for offset in (0..2 * PERIOD).step_by(8) {
         let word = ((offset % PERIOD) as u64).wrapping_mul(FACTOR);
         bytes.extend_from_slice(&word.to_le_bytes());
+    }
+    if corrupt {
+        bytes[CORRUPT] ^= 1;
     }
     Rc::new(bytes)
 }

@@ -2,6 +2,7 @@
 # make demo       show it at work on an NFS server of its own: C, then Python
 # make check      format, lints and every test; ends in a line that counts passed, failed, skipped
 # make check-consumers   QEMU, MPD, GVfs and others from Debian, unmodified, on this library; installs them
+# make bench      measure against Debian's libnfs and against a floor; BENCHFLAGS are the options of benches/run
 # make install    the library, its links, headers and libnfs.pc; make uninstall takes them away again
 # make headers    write include/nfsc and docs/SYMBOLS.md anew from the source
 #
@@ -13,6 +14,7 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DESTDIR    ?=
 CARGO      ?= cargo
+RUSTC      ?= rustc
 CARGOFLAGS ?=
 INSTALL    ?= install
 STRIP      ?= strip
@@ -37,11 +39,13 @@ pc      := $(LIBDIR)/pkgconfig/libnfs.pc
 # What an archive written in Rust needs of the system; `rustc --print native-static-libs` tells.
 private := -lgcc_s -lutil -lrt -lpthread -lm -ldl
 
+bench_packages := gcc python3 iproute2 strace valgrind libnfs13 libnfs-dev rpcbind nfs-ganesha nfs-ganesha-vfs
+
 ifeq ($(file),)
 $(error LIBNFS_ABI is "$(LIBNFS_ABI)"; this release builds 13 and 14)
 endif
 
-.PHONY: all demo check check-consumers headers install uninstall
+.PHONY: all demo check check-consumers bench headers install uninstall
 .DELETE_ON_ERROR:
 
 all: $(build)/$(soname)
@@ -66,6 +70,26 @@ check:
 
 check-consumers:
 	@bash tests/consumers/run
+
+# The measuring programs are built with the headers of libnfs 4.0, which Debian's libnfs and ours of ABI 13 share.
+programs := target/bench
+
+bench:
+	@bash tests/setup $(bench_packages)
+	@benches/run $(BENCHFLAGS)
+
+$(programs)/responder $(programs)/forwarder: $(programs)/%: $(wildcard benches/*/*.rs)
+	@mkdir -p $(@D)
+	@$(RUSTC) -O --edition 2024 -o $@ benches/$*/main.rs
+
+$(programs)/client: $(wildcard benches/client/*.[ch])
+	@mkdir -p $(@D)
+	@$(CC) -O2 -g -Wall -Wextra -Werror -o $@ $(filter %.c,$^) -lnfs -lpthread
+
+$(programs)/floor: $(wildcard benches/floor/*.[ch]) $(wildcard benches/client/*.[ch])
+	@mkdir -p $(@D)
+	@$(CC) -O2 -g -Wall -Wextra -Werror -o $@ $(wildcard benches/floor/*.c) \
+	    $(addprefix benches/client/,control.c measure.c pattern.c)
 
 headers: all
 	@UPDATE_HEADERS=1 $(CARGO) test --quiet --test abi

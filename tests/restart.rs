@@ -64,3 +64,20 @@ fn listing() {
         assert_eq!(restarted_during("list"), "");
     }
 }
+
+#[test]
+fn unstable_data_that_is_lost_is_sent_again() {
+    if support::need(&["ganesha", "gcc"]) {
+        let lab = Lab::new();
+        let (program, library) = lab.program("lost-writes");
+        let mut command = lab.command("bash");
+        // nfs-ganesha's verifier is the second in which it has started.
+        let lose =
+            r#"LD_LIBRARY_PATH=$2 exec "$1" 127.0.0.1 "$EXPORT" "'$3' 1.1 truncate -s 0 '$EXPORT/file'""#;
+        command.args(["-c", lose, "bash"]).args([&program, &library]);
+        command.arg(support::project_root().join("tests/lab/restart-ganesha"));
+        let finished = support::run(&mut command, Duration::from_secs(60));
+        assert!(finished.success(), "{}:\n{}{}", finished.how(), finished.stdout, finished.stderr);
+        assert_eq!(finished.stdout, "");
+    }
+}

@@ -1,5 +1,6 @@
 //! Sockets, poll, clock and memory: the only layer that makes system calls.
 
+mod copies;
 mod datagram;
 mod link;
 mod memory;
@@ -9,6 +10,7 @@ mod socket;
 mod thread;
 mod waiter;
 
+pub use copies::{Copies, copy};
 pub use datagram::{Datagrams, broadcast_addresses};
 pub use link::{LinkId, OUTGOING_SLICES, Receive, Received, Wire};
 pub use memory::{Block, Destination, Source};

@@ -5,7 +5,8 @@
 //! writes have in any case. Synchronous writes are copied up to [`COPIED`] bytes; above that a copy costs about half of
 //! what sending costs, and the write is FILE_SYNC instead. In place of that it could be UNSTABLE with a COMMIT before
 //! the call returns: one round trip more, since a COMMIT sent right behind the WRITEs may overtake them, and nothing
-//! gained for the usual write of one piece. On nfs-ganesha both take the same time.
+//! gained for the usual write of one piece. On nfs-ganesha on a disk (VFS, fsync for each), 256 MiB in pieces of 1 MiB take
+//! 0.4 s unstable, and 0.5 to 0.65 s either way.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -165,6 +165,12 @@ impl Client {
         }
     }
 
+    /// In a child of the process that has made the context: closes the copies of its descriptors. The context itself
+    /// lives on in the parent.
+    pub fn abandon(&self) {
+        self.reactor.abandon();
+    }
+
     /// Most bytes of one READ, 0 when not mounted.
     pub fn read_max(&self) -> u64 {
         let server = lock(&self.mounted).as_ref().map_or(0, |mounted| u64::from(mounted.limits.read_max));

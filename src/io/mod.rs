@@ -2,6 +2,7 @@
 
 mod copies;
 mod datagram;
+mod fork;
 mod link;
 mod memory;
 mod reactor;
@@ -12,6 +13,7 @@ mod waiter;
 
 pub use copies::{Copies, copy};
 pub use datagram::{Datagrams, broadcast_addresses};
+pub use fork::process;
 pub use link::{LinkId, OUTGOING_SLICES, Receive, Received, Wire};
 pub use memory::{Block, Destination, Source};
 pub use reactor::Reactor;

@@ -79,12 +79,16 @@ pub extern "C" fn nfs_init_context() -> *mut nfs_context {
 
 /// Closes a context: its connections, its open files and directories, and the memory of all of them. Callbacks of
 /// operations that are not complete are called with -EINTR before it returns. It may be called from a callback of
-/// the same context. NULL, or a context that was destroyed before, is left alone.
+/// the same context. NULL, or a context that was destroyed before, is left alone. A child of the process that made the
+/// context closes its own copies of the descriptors, and nothing else happens.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_destroy_context(nfs: *mut nfs_context) {
     // There is nobody left to tell of a failure.
     let _ = stop_panics(|| {
-        CONTEXTS.take(nfs)?.shut_down();
+        match CONTEXTS.inherited(nfs) {
+            Some(copy) => copy.client.abandon(),
+            None => CONTEXTS.take(nfs)?.shut_down(),
+        }
         Ok(())
     });
 }
@@ -100,6 +104,9 @@ pub fn latest_error(handle: impl ContextHandle) -> *mut c_char {
     match handle.context() {
         Ok(context) => lock(&context.messages).hand_out(),
         Err(error) if error.errno() == libc::EINVAL => c"the context is NULL".as_ptr().cast_mut(),
+        Err(_) if handle.is_inherited() => {
+            c"the context belongs to the process that has forked this one".as_ptr().cast_mut()
+        }
         Err(_) => c"the context has been destroyed".as_ptr().cast_mut(),
     }
 }

@@ -8,6 +8,7 @@ use super::arguments::{buffer, counted, file, read_count, write_count};
 use super::callback::{Callback, Data, Number};
 use super::guard::guard;
 use super::types::{nfs_cb, nfs_context, nfsfh};
+use crate::client::Client;
 use crate::error::Result;
 use crate::io::{Block, Destination, Source};
 
@@ -140,7 +141,8 @@ pub unsafe extern "C" fn nfs_pwrite_async(
     guard(nfs, |context| {
         let (file, client) = (file(context, nfsfh)?, context.client.clone());
         // SAFETY: by the contract above.
-        let (callback, from) = unsafe { (Callback::new(context, nfs, cb, private_data)?, copy(buf, count)?) };
+        let (callback, from) =
+            unsafe { (Callback::new(context, nfs, cb, private_data)?, copy(&client, buf, count)?) };
         context
             .submit(callback, async move { client.pwrite(file, offset, from).await.map(counted).map(Number) })
     })
@@ -182,7 +184,8 @@ pub unsafe extern "C" fn nfs_write_async(
     guard(nfs, |context| {
         let (file, client) = (file(context, nfsfh)?, context.client.clone());
         // SAFETY: by the contract above.
-        let (callback, from) = unsafe { (Callback::new(context, nfs, cb, private_data)?, copy(buf, count)?) };
+        let (callback, from) =
+            unsafe { (Callback::new(context, nfs, cb, private_data)?, copy(&client, buf, count)?) };
         context.submit(callback, async move { client.write(file, from).await.map(counted).map(Number) })
     })
 }
@@ -213,12 +216,12 @@ unsafe fn source(buf: *const c_void, count: u64) -> Result<Source> {
 ///
 /// # Safety
 /// `buf` has `count` bytes, or is NULL.
-unsafe fn copy(buf: *const c_void, count: u64) -> Result<Source> {
+unsafe fn copy(client: &Client, buf: *const c_void, count: u64) -> Result<Source> {
     let count = write_count(count)?;
     buffer(buf, count)?;
     if buf.is_null() {
-        return Source::copied(&[]);
+        return client.copied(&[]);
     }
     // SAFETY: by the caller's contract.
-    Source::copied(unsafe { slice::from_raw_parts(buf.cast(), count) })
+    client.copied(unsafe { slice::from_raw_parts(buf.cast(), count) })
 }

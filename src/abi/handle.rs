@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use once_cell::sync::OnceCell;
@@ -16,6 +17,7 @@ use super::file::OpenFile;
 use super::lock;
 use super::types::{nfs_context, nfsdir, nfsfh, rpc_context};
 use crate::error::{Error, Result};
+use crate::io;
 
 pub static CONTEXTS: Table<Context, nfs_context> = Table::new("the context", "has been destroyed");
 pub static RPC_CONTEXTS: Table<Context, rpc_context> = Table::new("the RPC context", "has been destroyed");
@@ -34,11 +36,18 @@ const BLOCKS: usize = 20;
 pub trait ContextHandle: Copy {
     /// EINVAL when it is NULL, EBADF when it is closed or was never one.
     fn context(self) -> Result<Arc<Context>>;
+
+    /// Whether it was made by a process that has forked this one.
+    fn is_inherited(self) -> bool;
 }
 
 impl ContextHandle for *mut nfs_context {
     fn context(self) -> Result<Arc<Context>> {
         CONTEXTS.get(self)
+    }
+
+    fn is_inherited(self) -> bool {
+        CONTEXTS.is_inherited(self)
     }
 }
 
@@ -46,9 +55,30 @@ impl ContextHandle for *mut rpc_context {
     fn context(self) -> Result<Arc<Context>> {
         RPC_CONTEXTS.get(self)
     }
+
+    fn is_inherited(self) -> bool {
+        RPC_CONTEXTS.is_inherited(self)
+    }
 }
 
-type Slot<T> = Mutex<Option<Arc<T>>>;
+struct Slot<T> {
+    object: Mutex<Option<Arc<T>>>,
+    /// The process that the object belongs to. A child of it has a copy, which nothing must be done with.
+    process: AtomicU32,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self { object: Mutex::new(None), process: AtomicU32::new(0) }
+    }
+}
+
+impl<T> Slot<T> {
+    fn is_inherited(&self) -> bool {
+        let process = self.process.load(Ordering::Relaxed);
+        process != 0 && process != io::process()
+    }
+}
 
 /// The objects of one kind that C has handles for. `H` is the C type of the handle.
 pub struct Table<T, H> {
@@ -78,7 +108,8 @@ impl<T, H> Table<T, H> {
         let (block, index) = place(number);
         let slot = &self.blocks[block]
             .get_or_init(|| (0..FIRST_BLOCK << block).map(|_| Slot::default()).collect())[index];
-        *lock(slot) = Some(object);
+        slot.process.store(io::process(), Ordering::Relaxed);
+        *lock(&slot.object) = Some(object);
         Ok(std::ptr::from_ref(slot).cast_mut().cast())
     }
 
@@ -99,7 +130,7 @@ impl<T, H> Table<T, H> {
     /// Closes the handles of all objects that `which` selects.
     pub fn take_all(&self, which: impl Fn(&T) -> bool) {
         for slot in self.blocks.iter().filter_map(OnceCell::get).flat_map(|block| block.iter()) {
-            let selected = lock(slot).as_deref().is_some_and(&which);
+            let selected = !slot.is_inherited() && lock(&slot.object).as_deref().is_some_and(&which);
             if selected {
                 // Somebody else may have been faster.
                 let _ = self.take(std::ptr::from_ref(slot).cast());
@@ -121,7 +152,22 @@ impl<T, H> Table<T, H> {
         change: impl FnOnce(&mut Option<Arc<T>>) -> Option<Arc<T>>,
     ) -> Result<Arc<T>> {
         let slot = self.slot(handle.addr()).map(|(slot, _)| slot);
-        slot.and_then(|slot| change(&mut lock(slot))).ok_or_else(|| self.refusal(handle))
+        if slot.is_some_and(Slot::is_inherited) {
+            // Its mutex may be locked for ever, by a thread that only the parent has.
+            let why = format!("{} belongs to the process that has forked this one", self.what);
+            return Err(Error::new(libc::EBADF, why));
+        }
+        slot.and_then(|slot| change(&mut lock(&slot.object))).ok_or_else(|| self.refusal(handle))
+    }
+
+    pub fn is_inherited(&self, handle: *const H) -> bool {
+        self.slot(handle.addr()).is_some_and(|(slot, _)| slot.is_inherited())
+    }
+
+    /// The copy of an object that the parent of this process had when it forked. It stays in its place.
+    pub fn inherited(&self, handle: *const H) -> Option<Arc<T>> {
+        let (slot, _) = self.slot(handle.addr())?;
+        if slot.is_inherited() { slot.object.try_lock().ok()?.clone() } else { None }
     }
 
     fn slot(&self, address: usize) -> Option<(&Slot<T>, usize)> {
@@ -196,8 +242,8 @@ mod tests {
         assert_eq!(TABLE.get(std::ptr::null()).unwrap_err().errno(), libc::EINVAL);
         for wrong in [
             handle.wrapping_add(1),
-            handle.wrapping_add(16 * 63),
-            handle.wrapping_sub(16),
+            handle.wrapping_add(size_of::<Slot<u32>>() * 63),
+            handle.wrapping_sub(size_of::<Slot<u32>>()),
             &raw mut *Box::leak(Box::new(0)),
         ] {
             assert_eq!(TABLE.get(wrong).unwrap_err().errno(), libc::EBADF);

@@ -25,12 +25,18 @@ impl Client {
 
     /// Changes an object; what is cached of a file does not survive a change of its size.
     pub(super) async fn set(&self, session: &Session, object: &Handle, set: &SetAttributes) -> Result<()> {
-        if set.size.is_none() {
-            return session.nfs.setattr(object, set).await;
-        }
+        let Some(size) = set.size else { return session.nfs.setattr(object, set).await };
+        let unstable = self.written.find(object);
+        let _order = match &unstable {
+            Some(unstable) => Some(unstable.order.shared().await),
+            None => None,
+        };
         self.caches.invalidate(object);
         let result = session.nfs.setattr(object, set).await;
         self.caches.invalidate(object);
+        if let (Some(unstable), Ok(())) = (&unstable, &result) {
+            unstable.forget(size..u64::MAX);
+        }
         result
     }
 

@@ -5,9 +5,10 @@
 //! live is over.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::per_file::PerFile;
 use super::{Settings, lock};
 use crate::attributes::Handle;
 
@@ -133,25 +134,17 @@ impl PageCache {
 
 /// The page caches of a context.
 #[derive(Default)]
-pub struct Caches(Mutex<HashMap<Handle, Weak<PageCache>>>);
+pub struct Caches(PerFile<PageCache>);
 
 impl Caches {
     /// The cache of a file, shared by all who have it open.
     pub fn of(&self, file: &Handle) -> Arc<PageCache> {
-        let mut caches = lock(&self.0);
-        if let Some(cache) = caches.get(file).and_then(Weak::upgrade) {
-            return cache;
-        }
-        caches.retain(|_, cache| cache.strong_count() > 0);
-        let cache = Arc::default();
-        caches.insert(*file, Arc::downgrade(&cache));
-        cache
+        self.0.of(file, PageCache::default)
     }
 
     /// Drops the pages of a file that is being changed, if it has any.
     pub fn invalidate(&self, file: &Handle) {
-        let cache = lock(&self.0).get(file).and_then(Weak::upgrade);
-        if let Some(cache) = cache {
+        if let Some(cache) = self.0.find(file) {
             cache.invalidate();
         }
     }

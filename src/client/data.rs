@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::cache::Policy;
+use super::unstable::Verifier;
 use super::{Client, File, Session, lock};
 use crate::error::{Error, Result};
 use crate::io::{Block, Destination, Source};
@@ -100,22 +101,45 @@ impl Client {
     pub async fn write(self: Arc<Self>, file: Arc<File>, from: Source) -> Result<usize> {
         let mut offset = *lock(&file.position);
         if file.flags & libc::O_APPEND != 0 && from.len() > 0 {
-            offset = self.clone().fstat(file.clone()).await?.size;
+            let size = self.size(&file).await;
+            offset = size.map_err(|error: Error| error.during("write").at(&file.path))?;
         }
         let count = self.pwrite(file.clone(), offset, from).await?;
         *lock(&file.position) = offset + count as u64;
         Ok(count)
     }
 
-    async fn write_at(&self, session: &Session, file: &File, offset: u64, from: &Source) -> Result<usize> {
+    async fn write_at(
+        self: &Arc<Self>,
+        session: &Session,
+        file: &Arc<File>,
+        offset: u64,
+        from: &Source,
+    ) -> Result<usize> {
         if offset.checked_add(from.len() as u64).is_none() {
             return Err(Error::new(libc::EFBIG, "no file is that long"));
         }
+        file.unstable.tell_error()?;
+        {
+            let _order = file.unstable.order.shared().await;
+            self.send(session, file, offset, from, file.stability(from)).await?;
+        }
+        self.limit_unstable(session, file).await?;
+        Ok(from.len())
+    }
+
+    /// Sends data; what the server has not made stable is kept.
+    pub(super) async fn send(
+        &self,
+        session: &Session,
+        file: &File,
+        offset: u64,
+        from: &Source,
+        stability: Stability,
+    ) -> Result<()> {
         let piece = self.piece(session.mounted.limits.write_max, self.settings().write_max);
-        let stability = file.stability();
         let mut flight: VecDeque<(Writing, usize, usize)> = VecDeque::new();
-        let mut sent = 0;
-        let mut total = 0;
+        let (mut sent, mut taken) = (0, Taken::AllStable);
         loop {
             while flight.len() < WINDOW && sent < from.len() {
                 let data = from.slice(sent, piece);
@@ -124,23 +148,28 @@ impl Client {
                 let writing = session.nfs.write(&file.handle, offset + at as u64, data, stability);
                 flight.push_back((writing, at, length));
             }
-            let Some((writing, mut at, mut length)) = flight.pop_front() else { return Ok(total) };
-            let mut reply = accept(file, writing.done().await?, stability)?;
+            let Some((writing, mut at, mut length)) = flight.pop_front() else { break };
+            let mut reply = check(writing.done().await?, stability)?;
             let mut patience = Patience::new();
             // The server may take less than it was sent.
             while reply.count < length {
                 if reply.busy && !patience.wait(&session.nfs.transport).await {
                     return Err(busy());
                 }
-                total += reply.count;
+                taken.add(&reply);
                 at += reply.count;
                 length -= reply.count;
                 let data = from.slice(at, length);
                 let writing = session.nfs.write(&file.handle, offset + at as u64, data, stability);
-                reply = accept(file, writing.done().await?, stability)?;
+                reply = check(writing.done().await?, stability)?;
             }
-            total += reply.count;
+            taken.add(&reply);
         }
+        match taken {
+            Taken::AllStable => file.unstable.forget(offset..offset + from.len() as u64),
+            Taken::Unstable(verifier) => file.unstable.keep(offset, self.owned(from)?, verifier),
+        }
+        Ok(())
     }
 }
 
@@ -214,8 +243,27 @@ fn busy() -> Error {
     Error::new(libc::EAGAIN, "the server stays busy (NFS3ERR_JUKEBOX)")
 }
 
-/// Takes note of what a WRITE was answered with.
-fn accept(file: &File, reply: WriteReply, asked: Stability) -> Result<WriteReply> {
+/// What the replies to all WRITEs of some data say together.
+enum Taken {
+    AllStable,
+    /// Some of it is unstable, under this verifier; None when that has changed.
+    Unstable(Option<Verifier>),
+}
+
+impl Taken {
+    fn add(&mut self, reply: &WriteReply) {
+        if reply.count == 0 || reply.stability == Stability::FileSync {
+            return;
+        }
+        let verifier = Some(reply.verifier);
+        *self = match self {
+            Self::Unstable(known) if *known != verifier => Self::Unstable(None),
+            _ => Self::Unstable(verifier),
+        };
+    }
+}
+
+fn check(reply: WriteReply, asked: Stability) -> Result<WriteReply> {
     if reply.busy {
         return Ok(reply);
     }
@@ -225,6 +273,5 @@ fn accept(file: &File, reply: WriteReply, asked: Stability) -> Result<WriteReply
     if asked == Stability::FileSync && reply.stability == Stability::Unstable {
         return Err(Error::malformed("the server did not make the data stable"));
     }
-    lock(&file.unstable).written(reply.stability, reply.verifier);
     Ok(reply)
 }

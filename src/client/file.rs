@@ -1,4 +1,4 @@
-//! Open files: opening, creating, positions, and when written data is safe.
+//! Open files: opening, creating, closing, positions.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
@@ -8,10 +8,10 @@ use libc::c_int;
 use super::cache::PageCache;
 use super::locks::Locking;
 use super::path::Object;
+use super::unstable::Unstable;
 use super::{Client, LastLink, Session, lock};
 use crate::attributes::{FileType, Handle, SetAttributes};
 use crate::error::{Error, Result};
-use crate::v3::Stability;
 
 /// An open file. NFSv3 servers know nothing of it: it is a handle and a position.
 pub struct File {
@@ -21,42 +21,11 @@ pub struct File {
     /// As it was opened, for error messages.
     pub(super) path: Vec<u8>,
     pub(super) position: Mutex<u64>,
-    pub(super) unstable: Mutex<Unstable>,
+    pub(super) unstable: Arc<Unstable>,
     /// Where the last read ended.
     pub(super) read_to: AtomicU64,
     pub(super) cache: Arc<PageCache>,
     pub(super) locking: Locking,
-}
-
-/// Data the server may still lose.
-#[derive(Debug, Default)]
-pub struct Unstable {
-    /// Written since the last COMMIT.
-    dirty: bool,
-    /// The verifier that those writes were answered with.
-    verifier: Option<[u8; 8]>,
-    /// Some of it has been lost; told once.
-    lost: bool,
-}
-
-impl Unstable {
-    /// Takes note of a successful WRITE.
-    pub(super) fn written(&mut self, stability: Stability, verifier: [u8; 8]) {
-        if stability == Stability::Unstable {
-            self.lost |= self.dirty && self.verifier.is_some_and(|known| known != verifier);
-            (self.dirty, self.verifier) = (true, Some(verifier));
-        }
-    }
-
-    /// Takes note of a COMMIT; EIO when the server has restarted since the data was written.
-    fn committed(&mut self, verifier: [u8; 8]) -> Result<()> {
-        let lost = self.lost || self.dirty && self.verifier != Some(verifier);
-        *self = Self::default();
-        match lost {
-            true => Err(Error::new(libc::EIO, "the server restarted and may have lost written data")),
-            false => Ok(()),
-        }
-    }
 }
 
 impl File {
@@ -67,7 +36,7 @@ impl File {
             flags,
             path: path.to_vec(),
             position: Mutex::new(0),
-            unstable: Mutex::default(),
+            unstable: client.written.of(&handle),
             read_to: AtomicU64::new(0),
             cache: client.caches.of(&handle),
             locking: Locking::default(),
@@ -82,10 +51,6 @@ impl File {
     /// What the server calls it.
     pub fn server_handle(&self) -> &[u8] {
         self.handle.as_bytes()
-    }
-
-    pub(super) fn stability(&self) -> Stability {
-        if self.flags & libc::O_SYNC == 0 { Stability::Unstable } else { Stability::FileSync }
     }
 }
 
@@ -155,20 +120,15 @@ impl Client {
     /// Closes a file and gives its locks back; an error tells that data written before may be lost. The handle is
     /// gone either way.
     pub async fn close(self: Arc<Self>, file: Arc<File>) -> Result<()> {
-        let dirty = lock(&file.unstable).dirty;
-        let stable = if dirty { self.commit(&file).await } else { Ok(()) };
+        let stable = if file.unstable.is_clean() { Ok(()) } else { self.make_stable(&file).await };
+        self.trim_copies();
         self.release_locks(&file).await;
         stable.map_err(|error| error.during("close").at(&file.path))
     }
 
     /// Returns when everything written to the file is on stable storage.
     pub async fn fsync(self: Arc<Self>, file: Arc<File>) -> Result<()> {
-        self.commit(&file).await.map_err(|error| error.during("fsync").at(&file.path))
-    }
-
-    async fn commit(&self, file: &File) -> Result<()> {
-        let verifier = self.session()?.nfs.commit(&file.handle).await?;
-        lock(&file.unstable).committed(verifier)
+        self.make_stable(&file).await.map_err(|error| error.during("fsync").at(&file.path))
     }
 
     /// Moves the position and returns it. It may lie behind the end of the file.
@@ -177,7 +137,7 @@ impl Client {
             let base = match whence {
                 libc::SEEK_SET => 0,
                 libc::SEEK_CUR => *lock(&file.position),
-                libc::SEEK_END => self.session()?.nfs.getattr(&file.handle).await?.size,
+                libc::SEEK_END => self.size(&file).await?,
                 _ => return Err(Error::new(libc::EINVAL, format!("whence {whence} is unknown"))),
             };
             let position = base.checked_add_signed(offset).filter(|position| *position <= i64::MAX as u64);
@@ -191,6 +151,12 @@ impl Client {
 }
 
 impl Client {
+    /// Where the file ends, also when the server has restarted and lost what is still to be sent again.
+    pub(super) async fn size(&self, file: &File) -> Result<u64> {
+        let size = self.session()?.nfs.getattr(&file.handle).await?.size;
+        Ok(size.max(file.unstable.end()))
+    }
+
     /// Whether an object may be opened as `flags` ask; truncates it when they do.
     async fn open_existing(&self, session: &Session, object: Object, flags: c_int) -> Result<Handle> {
         let kind = object.attributes.kind;
@@ -238,25 +204,5 @@ impl Session {
             }
             Err(error) => Err(error),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_changed_verifier_means_lost_data() {
-        let mut unstable = Unstable::default();
-        unstable.written(Stability::Unstable, [1; 8]);
-        assert!(unstable.committed([1; 8]).is_ok());
-        unstable.written(Stability::Unstable, [1; 8]);
-        assert_eq!(unstable.committed([2; 8]).unwrap_err().errno(), libc::EIO);
-        assert!(unstable.committed([2; 8]).is_ok(), "told once");
-        unstable.written(Stability::Unstable, [1; 8]);
-        unstable.written(Stability::Unstable, [2; 8]);
-        assert!(unstable.committed([2; 8]).is_err(), "the first write is lost");
-        unstable.written(Stability::FileSync, [9; 8]);
-        assert!(!unstable.dirty);
     }
 }

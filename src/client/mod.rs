@@ -3,6 +3,7 @@
 mod acl;
 mod attributes;
 mod cache;
+mod commit;
 mod crank;
 mod data;
 mod directory;
@@ -10,6 +11,7 @@ mod discovery;
 mod entries;
 mod executor;
 mod file;
+mod gate;
 mod join;
 mod known;
 mod lock_manager;
@@ -17,6 +19,7 @@ mod locks;
 mod mount;
 mod namespace;
 mod path;
+mod per_file;
 mod reconnect;
 mod remembered;
 mod service;
@@ -25,6 +28,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod unstable;
 
 use std::future::Future;
 use std::os::fd::RawFd;
@@ -47,6 +51,7 @@ use crate::io::Reactor;
 use crate::rpc::{Connection, Credential};
 use crate::v3::Nfs;
 use cache::Caches;
+use commit::Written;
 use executor::Executor;
 use mount::Mounted;
 use service::ServiceThread;
@@ -61,6 +66,7 @@ pub struct Client {
     working_directory: Mutex<Vec<u8>>,
     credential: Mutex<Option<(Identity, Credential)>>,
     caches: Caches,
+    written: Written,
     service: Mutex<Option<ServiceThread>>,
 }
 
@@ -93,6 +99,7 @@ impl Client {
             working_directory: Mutex::new(b"/".to_vec()),
             credential: Mutex::new(None),
             caches: Caches::default(),
+            written: Written::default(),
             service: Mutex::new(None),
         }))
     }
@@ -156,6 +163,12 @@ impl Client {
         if let Some(mounted) = mounted {
             self.release_all_locks_now(&mounted);
         }
+    }
+
+    /// In a child of the process that has made the context: closes the copies of its descriptors. The context itself
+    /// lives on in the parent.
+    pub fn abandon(&self) {
+        self.reactor.abandon();
     }
 
     /// Most bytes of one READ, 0 when not mounted.

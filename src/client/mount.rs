@@ -109,7 +109,9 @@ impl Client {
         let (mount_stream, nfs_stream) = both.await;
         let transport = Transport::new(&self.reactor, mount_stream?);
         let mount = Mount { transport, credential: self.credential()?, deadline };
-        let transport = Transport::new(&self.reactor, nfs_stream?);
+        let nfs_stream = nfs_stream?;
+        nfs_stream.notice_silence();
+        let transport = Transport::new(&self.reactor, nfs_stream);
         let root = mount.mnt(export).await?;
         let known = Known { mount_service: services.mount, nfs_service: services.nfs, root };
         let mounted = self.mount_root(transport, &known, export, deadline).await?;
@@ -120,7 +122,9 @@ impl Client {
     /// Mounts an export whose root and services are known: two round trips.
     async fn mount_known(&self, known: &Known, export: &[u8], deadline: Instant) -> Result<Mounted> {
         let connecting = self.connect([known.nfs_service], PortKind::Reserved);
-        let transport = Transport::new(&self.reactor, connecting.established(&self.reactor, deadline).await?);
+        let stream = connecting.established(&self.reactor, deadline).await?;
+        stream.notice_silence();
+        let transport = Transport::new(&self.reactor, stream);
         self.mount_root(transport, known, export, deadline).await
     }
 

@@ -43,6 +43,7 @@ pub async fn keep_up(
         tries = tries.saturating_add(1);
         if let Ok(stream) = client.connect_again(&server, address).await {
             address = stream.peer();
+            stream.notice_silence();
             line.resume(stream)?;
         }
     }

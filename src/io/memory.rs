@@ -33,6 +33,15 @@ fn spare() -> MutexGuard<'static, Vec<Arc<Cells>>> {
     SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl From<Vec<u8>> for Block {
+    fn from(bytes: Vec<u8>) -> Self {
+        let (len, slice) = (bytes.len(), Box::into_raw(bytes.into_boxed_slice()));
+        // SAFETY: just taken out of its box; UnsafeCell<u8> has the layout of u8.
+        let cells = Cells(unsafe { Box::from_raw(slice as *mut [UnsafeCell<u8>]) });
+        Self { cells: Arc::new(cells), len }
+    }
+}
+
 impl Block {
     /// Memory of `len` bytes, with zeroes or with what was in it before; ENOMEM when the system has no such amount.
     pub fn new(len: usize) -> Result<Self> {
@@ -80,7 +89,19 @@ impl Block {
     /// No other destination over this block is alive, and the memory is not read through [`Block::as_ptr`]
     /// until the one returned here has been dropped.
     pub unsafe fn destination(&self) -> Destination {
-        Destination { start: self.as_ptr().cast_mut(), len: self.len(), _keep: Some(self.clone()) }
+        // SAFETY: by the contract above.
+        unsafe { self.window(0, self.len()) }
+    }
+
+    /// A window over the part of at most `len` bytes from `at` on.
+    ///
+    /// # Safety
+    /// As for [`Block::destination`], about this part.
+    pub unsafe fn window(&self, at: usize, len: usize) -> Destination {
+        let at = at.min(self.len());
+        // SAFETY: `at <= self.len()`, so the result stays within or one past the same allocation.
+        let start = unsafe { self.as_ptr().add(at) };
+        Destination { start: start.cast_mut(), len: len.min(self.len() - at), _keep: Some(self.clone()) }
     }
 
     /// Memory together with the only window over it.
@@ -159,17 +180,24 @@ impl Destination {
 pub struct Source {
     start: *const u8,
     len: usize,
-    _keep: Option<Arc<Vec<u8>>>,
+    keep: Option<Block>,
 }
 
 impl Default for Source {
     /// No bytes.
     fn default() -> Self {
-        Self { start: std::ptr::null(), len: 0, _keep: None }
+        Self { start: std::ptr::null(), len: 0, keep: None }
     }
 }
 
-// SAFETY: the bytes are only read, and stay valid (contract of `foreign`, or owned by `_keep`).
+impl From<Destination> for Source {
+    /// What has been written to the window.
+    fn from(window: Destination) -> Self {
+        Self { start: window.start, len: window.len, keep: window._keep }
+    }
+}
+
+// SAFETY: the bytes are only read, and stay valid (contract of `foreign`, or owned by `keep`).
 unsafe impl Send for Source {}
 // SAFETY: as above.
 unsafe impl Sync for Source {}
@@ -180,7 +208,7 @@ impl Source {
     /// # Safety
     /// `start..start + len` stays valid and unchanged until this value and all its clones and slices are gone.
     pub unsafe fn foreign(start: *const u8, len: usize) -> Self {
-        Self { start, len, _keep: None }
+        Self { start, len, keep: None }
     }
 
     /// A copy of `bytes`, for calls that outlive the caller's buffer; ENOMEM when there is no room for it.
@@ -190,8 +218,13 @@ impl Source {
             Error::new(libc::ENOMEM, format!("no memory for a copy of {} bytes", bytes.len()))
         })?;
         copy.extend_from_slice(bytes);
-        let keep = Arc::new(copy);
-        Ok(Self { start: keep.as_ptr(), len: keep.len(), _keep: Some(keep) })
+        let block = Block::from(copy);
+        Ok(Self { start: block.as_ptr(), len: block.len(), keep: Some(block) })
+    }
+
+    /// Whether the bytes are its own: they stay, whatever becomes of the caller's memory.
+    pub fn is_owned(&self) -> bool {
+        self.keep.is_some()
     }
 
     /// Length in bytes.
@@ -204,7 +237,7 @@ impl Source {
         let at = at.min(self.len);
         // SAFETY: `at <= self.len`, so the result stays within or one past the same allocation.
         let start = unsafe { self.start.add(at) };
-        Self { start, len: len.min(self.len - at), _keep: self._keep.clone() }
+        Self { start, len: len.min(self.len - at), keep: self.keep.clone() }
     }
 
     /// The bytes.
@@ -212,7 +245,7 @@ impl Source {
         if self.len == 0 {
             return &[];
         }
-        // SAFETY: valid and unchanged by the contract of `foreign`, or kept by `_keep`.
+        // SAFETY: valid and unchanged by the contract of `foreign`, or kept by `keep`.
         unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 }

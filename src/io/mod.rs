@@ -1,6 +1,8 @@
 //! Sockets, poll, clock and memory: the only layer that makes system calls.
 
+mod copies;
 mod datagram;
+mod fork;
 mod link;
 mod memory;
 mod reactor;
@@ -9,7 +11,9 @@ mod socket;
 mod thread;
 mod waiter;
 
+pub use copies::{Copies, copy};
 pub use datagram::{Datagrams, broadcast_addresses};
+pub use fork::process;
 #[cfg(test)]
 pub use link::OUTGOING_SLICES;
 pub use link::{LinkId, Receive, Received, Wire};

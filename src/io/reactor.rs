@@ -16,7 +16,7 @@ use libc::c_short;
 
 use super::link::{Link, LinkId, Loan, Wire};
 use super::socket::{PATIENCE, Stream};
-use super::waiter::{Bell, Epoll, POLL_IN, poll};
+use super::waiter::{Bell, Epoll, POLL_IN, close_all, poll};
 use crate::error::{Error, Result};
 
 struct Wait {
@@ -41,6 +41,8 @@ pub struct Reactor<W> {
     rung: AtomicBool,
     /// A thread is in poll(), or about to be: news must ring the bell.
     blocked: AtomicBool,
+    /// See [`Reactor::abandon`].
+    abandoned: AtomicBool,
 }
 
 impl<W: Wire> Reactor<W> {
@@ -52,8 +54,8 @@ impl<W: Wire> Reactor<W> {
             next_id: 0,
             epoll: None,
         };
-        let (rung, blocked) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self { state: Mutex::new(state), bell: Bell::new()?, rung, blocked })
+        let [rung, blocked, abandoned] = [const { AtomicBool::new(false) }; 3];
+        Ok(Self { state: Mutex::new(state), bell: Bell::new()?, rung, blocked, abandoned })
     }
 
     fn state(&self) -> MutexGuard<'_, State<W>> {
@@ -96,6 +98,21 @@ impl<W: Wire> Reactor<W> {
         (link.stream, link.registered) = (Some(Arc::new(stream)), POLL_IN);
         link.wire.resumed();
         Ok(true)
+    }
+
+    /// Closes the descriptors that a child has inherited, and leaves alone what they stand for: the parent goes on with
+    /// that. Nothing is to be done with the reactor afterwards, and it must not be dropped.
+    pub fn abandon(&self) {
+        if self.abandoned.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let mut fds = vec![self.bell.as_raw_fd()];
+        // A thread that only the parent has may have held the lock.
+        if let Ok(state) = self.state.try_lock() {
+            fds.extend(state.links.iter().filter_map(|link| Some(link.stream.as_ref()?.as_raw_fd())));
+            fds.extend(state.epoll.iter().flat_map(Epoll::descriptors));
+        }
+        close_all(&fds);
     }
 
     /// Closes a connection; calls still pending on it end with `error`.

@@ -58,6 +58,14 @@ fn milliseconds_until(deadline: Instant, now: Instant) -> c_int {
     left.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128) as c_int
 }
 
+/// Closes descriptors whose owners are never used or dropped any more.
+pub fn close_all(fds: &[RawFd]) {
+    for fd in fds {
+        // SAFETY: takes no pointers. The owners do not notice, as the caller says.
+        unsafe { libc::close(*fd) };
+    }
+}
+
 /// One descriptor that is readable when any registered one is ready, or when the alarm goes off.
 pub struct Epoll {
     epoll: OwnedFd,
@@ -66,6 +74,10 @@ pub struct Epoll {
 }
 
 impl Epoll {
+    pub fn descriptors(&self) -> [RawFd; 2] {
+        [self.epoll.as_raw_fd(), self.alarm.as_raw_fd()]
+    }
+
     pub fn new() -> io::Result<Self> {
         // SAFETY: takes no pointers; a non-negative result is a descriptor that we own.
         let epoll = unsafe { owned(libc::epoll_create1(libc::EPOLL_CLOEXEC))? };

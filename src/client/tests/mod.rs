@@ -2,6 +2,7 @@
 
 mod acl;
 mod caches;
+mod commit;
 mod faults;
 mod proxy;
 mod service;

@@ -1,0 +1,112 @@
+//! Copies of small data in memory that is used again and again: fresh memory costs a page fault for every page, which
+//! is several times what copying costs.
+
+use super::memory::{Block, Destination, Source};
+use crate::error::Result;
+
+/// Memory is taken from the system in pieces of this size, bytes.
+const CHUNK: usize = 1 << 20;
+
+/// The most that is kept to be used again, chunks.
+const CHUNKS: usize = 8;
+
+/// Copies begin at multiples of this.
+const ALIGNMENT: usize = 64;
+
+/// See the module.
+#[derive(Default)]
+pub struct Copies {
+    /// The last one is being filled.
+    chunks: Vec<Block>,
+    filled: usize,
+}
+
+impl Copies {
+    /// Room for a copy of `len` bytes, to be filled and made a [`Source`]; None when other memory has to be found.
+    pub fn room(&mut self, len: usize) -> Option<Destination> {
+        if self.chunks.is_empty() || len > CHUNK - self.filled {
+            self.next_chunk(len)?;
+        }
+        let chunk = self.chunks.last()?;
+        // SAFETY: what is behind `filled` has not been given out since nobody else had the chunk.
+        let room = unsafe { chunk.window(self.filled, len) };
+        self.filled = (self.filled + len).next_multiple_of(ALIGNMENT).min(CHUNK);
+        Some(room)
+    }
+
+    /// Goes on with a chunk that nobody uses any more, or with a new one.
+    fn next_chunk(&mut self, len: usize) -> Option<()> {
+        if len > CHUNK {
+            return None;
+        }
+        let unused = self.chunks.iter_mut().position(|chunk| chunk.as_slice().is_some());
+        let chunk = match unused {
+            Some(index) => self.chunks.remove(index),
+            None if self.chunks.len() < CHUNKS => Block::new(CHUNK).ok()?,
+            None => return None,
+        };
+        self.chunks.push(chunk);
+        self.filled = 0;
+        Some(())
+    }
+
+    /// Gives memory that nobody uses back to the system.
+    pub fn give_back(&mut self) {
+        self.chunks.retain_mut(|chunk| chunk.as_slice().is_none());
+        self.filled = CHUNK;
+    }
+}
+
+/// A copy of `bytes` in the room found for it, or else in memory of its own; ENOMEM when there is none.
+pub fn copy(room: Option<Destination>, bytes: &[u8]) -> Result<Source> {
+    match room {
+        Some(mut room) if room.len() == bytes.len() => {
+            room.as_mut_slice().copy_from_slice(bytes);
+            Ok(room.into())
+        }
+        _ => Source::copied(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copied(copies: &mut Copies, bytes: &[u8]) -> Option<Source> {
+        let room = copies.room(bytes.len());
+        room.is_some().then(|| copy(room, bytes).unwrap())
+    }
+
+    #[test]
+    fn copies_are_disjoint_and_memory_is_used_again() {
+        let mut copies = Copies::default();
+        for round in 0..50u8 {
+            let lengths = [1, 100, 4096, 300_000, CHUNK, 77];
+            let made: Vec<_> = lengths
+                .iter()
+                .enumerate()
+                .map(|(index, len)| copied(&mut copies, &vec![round ^ index as u8; *len]).unwrap())
+                .collect();
+            for (index, (source, len)) in made.iter().zip(lengths).enumerate() {
+                assert!(
+                    source.len() == len && source.as_slice().iter().all(|byte| *byte == round ^ index as u8)
+                );
+            }
+        }
+        assert_eq!(copies.chunks.len(), 3);
+        copies.give_back();
+        assert!(copies.chunks.is_empty() && copied(&mut copies, b"again").is_some());
+    }
+
+    #[test]
+    fn what_has_no_room_is_copied_elsewhere() {
+        let mut copies = Copies::default();
+        let made: Vec<_> = (0..CHUNKS).map(|_| copied(&mut copies, &[1; CHUNK]).unwrap()).collect();
+        assert!(copied(&mut copies, b"x").is_none() && copied(&mut copies, &[0; CHUNK + 1]).is_none());
+        assert_eq!(copy(None, b"elsewhere").unwrap().as_slice(), b"elsewhere");
+        drop(made);
+        assert!(copied(&mut copies, b"x").is_some());
+        copies.give_back();
+        assert_eq!(copies.chunks.len(), 0);
+    }
+}

@@ -1,0 +1,206 @@
+/* fork(): the parent's contexts go on, whatever becomes of the copies that the child has. */
+#include "common.h"
+
+#include <dirent.h>
+#include <pthread.h>
+
+#define THREADS 3
+#define CHILDREN 20
+
+static struct nfsfh *file;
+static struct nfsdir *directory;
+static char content[100];
+
+static int finished, failed;
+
+static void remember(int status, struct nfs_context *context, void *data, void *private_data)
+{
+    (void)context, (void)private_data;
+    finished++;
+    failed += status != sizeof(content) || memcmp(data, content, sizeof(content)) != 0;
+}
+
+static int open_descriptors(void)
+{
+    DIR *fds = opendir("/proc/self/fd");
+    int count = 0;
+
+    while (fds && readdir(fds) != NULL)
+        count++;
+    if (fds)
+        closedir(fds);
+    return count;
+}
+
+/* Whether a child has ended as it should. */
+static void expect_success(pid_t child)
+{
+    int status = -1;
+
+    EXPECT(waitpid(child, &status, 0) == child);
+    EXPECT(status == 0);
+}
+
+/* Everything is refused, with a sentence, and destroying closes descriptors only. */
+static void use_copy(void)
+{
+    struct nfs_context *copy = nfs;
+    struct nfs_stat_64 st;
+    struct nfsdir *other;
+    char buffer[100];
+    int before = open_descriptors();
+
+    RETURNS(-EBADF, nfs_stat64(nfs, "/file", &st));
+    RETURNS(-EBADF, nfs_pread(nfs, file, 0, sizeof(buffer), buffer));
+    RETURNS(-EBADF, nfs_pwrite(nfs, file, 0, sizeof(buffer), buffer));
+    RETURNS(-EBADF, nfs_fsync(nfs, file));
+    RETURNS(-EBADF, nfs_close(nfs, file));
+    RETURNS(-EBADF, nfs_opendir(nfs, "/", &other));
+    RETURNS(-EBADF, nfs_stat64_async(nfs, "/file", remember, NULL));
+    RETURNS(-EBADF, nfs_mount(nfs, server, export_dir));
+    RETURNS(-EBADF, nfs_umount(nfs));
+    EXPECT(strstr(nfs_get_error(nfs), "fork") != NULL);
+    EXPECT(nfs_readdir(nfs, directory) == NULL);
+    EXPECT(nfs_readdir(NULL, directory) == NULL);
+    EXPECT(nfs_get_fd(nfs) == -1);
+    EXPECT(nfs_service(nfs, POLLIN) < 0);
+    SURVIVES(nfs_closedir(nfs, directory));
+    nfs_destroy_context(nfs);
+    EXPECT(open_descriptors() < before);
+    before = open_descriptors();
+    nfs_destroy_context(nfs);
+    EXPECT(open_descriptors() == before);
+
+    /* A context of its own. */
+    nfs = mounted();
+    EXPECT(nfs != copy);
+    RETURNS(0, nfs_open(nfs, "/file", O_RDONLY, &file));
+    RETURNS(100, nfs_pread(nfs, file, 0, sizeof(buffer), buffer));
+    EXPECT(memcmp(buffer, content, sizeof(content)) == 0);
+    RETURNS(0, nfs_close(nfs, file));
+    nfs_destroy_context(nfs);
+    EXPECT(finished == 0);
+}
+
+/* The parent has calls under way and waits in its own loop. */
+static void with_calls_under_way(void)
+{
+    struct nfs_context *other = nfs_init_context();
+    pid_t child;
+    int i;
+
+    RETURNS(0, nfs_opendir(nfs, "/", &directory));
+    for (i = 0; i < 10; i++)
+        RETURNS(0, nfs_pread_async(nfs, file, 0, sizeof(content), remember, NULL));
+    EXPECT(nfs_get_fd(nfs) >= 0);
+    child = fork();
+    if (child == 0) {
+        use_copy();
+        nfs_destroy_context(other);
+        _exit(broken_promises != 0);
+    }
+    expect_success(child);
+    EXPECT(turn_until(nfs, &finished, 10) == 0);
+    EXPECT(failed == 0);
+    nfs_closedir(nfs, directory);
+    nfs_destroy_context(other);
+}
+
+/* A program that the child becomes inherits nothing. */
+static void exec(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        execl("/bin/sh", "sh", "-c",
+              "for fd in /proc/$$/fd/*; do case $(readlink $fd) in *event*|*timer*) exit 1; esac; done", NULL);
+        _exit(2);
+    }
+    expect_success(child);
+}
+
+
+/* Locks stay the parent's. */
+static void with_a_lock(void)
+{
+    struct nfs_context *other = mounted();
+    struct nfsfh *again = NULL;
+    pid_t child;
+
+    RETURNS(0, nfs_lockf(nfs, file, NFS4_F_TLOCK, 0));
+    child = fork();
+    if (child == 0) {
+        nfs_destroy_context(nfs);
+        _exit(0);
+    }
+    expect_success(child);
+    RETURNS(0, nfs_open(other, "/file", O_RDWR, &again));
+    EXPECT(nfs_lockf(other, again, NFS4_F_TLOCK, 0) == -EAGAIN);
+    RETURNS(0, nfs_lockf(nfs, file, NFS4_F_ULOCK, 0));
+    nfs_destroy_context(other);
+}
+
+static volatile int ending;
+
+static void *read_on(void *failures)
+{
+    char buffer[100];
+
+    while (!ending)
+        if (nfs_pread(nfs, file, 0, sizeof(buffer), buffer) != sizeof(buffer) || memcmp(buffer, content, sizeof(buffer)))
+            ++*(int *)failures;
+    return NULL;
+}
+
+/* Threads of the parent are somewhere inside the library when it forks. */
+static void with_threads(void)
+{
+    pthread_t threads[THREADS];
+    int failures[THREADS] = {0}, i;
+    struct nfs_stat_64 st;
+
+    for (i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, read_on, &failures[i]);
+    for (i = 0; i < CHILDREN; i++) {
+        pid_t child;
+
+        usleep(3000);
+        child = fork();
+        if (child == 0) {
+            alarm(20);
+            if (nfs_stat64(nfs, "/file", &st) != -EBADF)
+                _exit(1);
+            nfs_destroy_context(nfs);
+            /* What the stacks of the other threads held is lost in the child: exec, that valgrind does not mind. */
+            execl("/bin/true", "true", NULL);
+            _exit(2);
+        }
+        expect_success(child);
+    }
+    ending = 1;
+    for (i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        EXPECT(failures[i] == 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    char text[101];
+
+    start(argc, argv);
+    memset(text, 'x', 100);
+    text[100] = 0;
+    memcpy(content, text, sizeof(content));
+    make_file("file", text);
+    nfs = mounted();
+    RETURNS(0, nfs_open(nfs, "/file", O_RDWR, &file));
+    with_calls_under_way();
+    exec();
+    with_a_lock();
+    with_threads();
+    RETURNS(100, nfs_pread(nfs, file, 0, sizeof(content), content));
+    RETURNS(0, nfs_close(nfs, file));
+    nfs_destroy_context(nfs);
+    return finish();
+}

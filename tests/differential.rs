@@ -467,7 +467,8 @@ fn coverage() {
         row(&function.name, &succeeded, &at_border.to_string(), &failed);
     }
     println!("{table}");
-    let path = support::project_root().join("target/differential-coverage.txt");
-    fs::write(path, table).expect("the table in target/");
+    let directory = support::project_root().join("target/check");
+    fs::create_dir_all(&directory).expect("a directory for the table");
+    fs::write(directory.join("functions.txt"), table).expect("the table");
     assert!(without.is_empty(), "called by no program: {without:?}");
 }

@@ -1,5 +1,5 @@
 //! The original Python module `libnfs`, its source package unmodified, compiled against our header and library:
-//! the examples of its README, then everything it offers, on nfs-ganesha.
+//! the examples of its README, everything it offers, and what makes it crash on libnfs, on nfs-ganesha.
 
 mod support;
 
@@ -22,6 +22,16 @@ fn readme_examples() {
 #[test]
 fn all_functions() {
     python_test("exercise.py", |_| Vec::new());
+}
+
+#[test]
+fn modes_holes_threads() {
+    python_test("modes.py", |_| Vec::new());
+}
+
+#[test]
+fn misuse() {
+    python_test("misuse.py", |_| Vec::new());
 }
 
 /// Runs one of the programs in tests/python on a fresh server, with the module and our library.

@@ -5,11 +5,12 @@
 #   LIBRARY_DIR         the directory with libnfs.so.13 and libnfs.so.14, already in LD_LIBRARY_PATH or LD_PRELOAD
 #   REFERENCE           not empty when that is Debian's own
 #   TOOLS_DIR           a directory that outlives the run: what a program NAME.before has made ready
-# and $work is a private directory, $url the export's URL.
+# and $work is a directory of the script alone, $url the export's URL.
 
 set -u
 # Not all are good with a path that the tests inherit; none may read or write the settings of the user.
 work=$(mktemp -d "${TMPDIR:-/tmp}/consumer.XXXXXX") || exit
+chmod 755 "$work"
 mkdir "$work/home" "$work/run"
 chmod 700 "$work/run"
 export HOME=$work/home XDG_RUNTIME_DIR=$work/run LC_ALL=C.UTF-8

@@ -2,7 +2,7 @@
 # QEMU's tools on nfs:// images: up to 32 requests in flight, synchronous and asynchronous calls mixed on one context,
 # POLLIN and POLLOUT serviced apart.
 # needs: libnfs13 python3
-# seconds: 300
+# seconds: 600
 . "${0%/*}/common.bash"
 
 if [[ -x $TOOLS_DIR/qemu/usr/bin/qemu-img ]]; then

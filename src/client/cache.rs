@@ -128,7 +128,10 @@ impl PageCache {
     /// Drops all pages.
     pub fn invalidate(&self) {
         let mut pages = lock(&self.0);
-        *pages = Pages { generation: pages.generation + 1, ..Pages::default() };
+        pages.generation += 1;
+        if !pages.order.is_empty() {
+            *pages = Pages { generation: pages.generation, ..Pages::default() };
+        }
     }
 }
 

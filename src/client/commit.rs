@@ -91,15 +91,21 @@ impl Client {
     pub(super) async fn limit_unstable(self: &Arc<Self>, session: &Session, file: &Arc<File>) -> Result<()> {
         let unstable = &file.unstable;
         if self.written.is_too_much() {
-            let _room = unstable.room.alone().await;
-            if self.written.is_too_much() {
-                return self.commit(session, file).await;
-            }
-        } else if unstable.kept() > MUCH_KEPT && !unstable.committing.swap(true, Ordering::SeqCst) {
+            return Box::pin(self.make_room(session, file)).await;
+        }
+        if unstable.kept() > MUCH_KEPT && !unstable.committing.swap(true, Ordering::SeqCst) {
             self.executor.spawn_background(self.clone().commit_early(file.clone()))?;
             self.reactor.flush();
         }
         Ok(())
+    }
+
+    async fn make_room(&self, session: &Session, file: &File) -> Result<()> {
+        let _room = file.unstable.room.alone().await;
+        match self.written.is_too_much() {
+            true => self.commit(session, file).await,
+            false => Ok(()),
+        }
     }
 
     /// A COMMIT that nobody waits for, so that memory comes free.

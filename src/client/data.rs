@@ -91,9 +91,9 @@ impl Client {
     pub async fn pwrite(self: Arc<Self>, file: Arc<File>, offset: u64, from: Source) -> Result<usize> {
         let session = self.session();
         let write = async { self.write_at(&session?, &file, offset, &from).await };
-        self.caches.invalidate(&file.handle);
+        file.cache.invalidate();
         let result = write.await;
-        self.caches.invalidate(&file.handle);
+        file.cache.invalidate();
         result.map_err(|error: Error| error.during("write").at(&file.path))
     }
 
@@ -138,39 +138,87 @@ impl Client {
         stability: Stability,
     ) -> Result<()> {
         let piece = self.piece(session.mounted.limits.write_max, self.settings().write_max);
-        let mut flight: VecDeque<(Writing, usize, usize)> = VecDeque::new();
-        let (mut sent, mut taken) = (0, Taken::AllStable);
-        loop {
-            while flight.len() < WINDOW && sent < from.len() {
-                let data = from.slice(sent, piece);
-                let (at, length) = (sent, data.len());
-                sent += length;
-                let writing = session.nfs.write(&file.handle, offset + at as u64, data, stability);
-                flight.push_back((writing, at, length));
+        let mut copy = None;
+        let taken = if from.len() <= piece {
+            let writing = session.nfs.write(&file.handle, offset, from.clone(), stability);
+            if stability == Stability::Unstable && !from.is_owned() {
+                self.reactor.flush();
+                copy = Some(self.owned(from)?); // while the server is at work
             }
-            let Some((writing, mut at, mut length)) = flight.pop_front() else { break };
-            let mut reply = check(writing.done().await?, stability)?;
-            let mut patience = Patience::new();
-            // The server may take less than it was sent.
-            while reply.count < length {
-                if reply.busy && !patience.wait(&session.nfs.transport).await {
-                    return Err(busy());
-                }
-                taken.add(&reply);
-                at += reply.count;
-                length -= reply.count;
-                let data = from.slice(at, length);
-                let writing = session.nfs.write(&file.handle, offset + at as u64, data, stability);
-                reply = check(writing.done().await?, stability)?;
-            }
-            taken.add(&reply);
-        }
-        match taken {
-            Taken::AllStable => file.unstable.forget(offset..offset + from.len() as u64),
-            Taken::Unstable(verifier) => file.unstable.keep(offset, self.owned(from)?, verifier),
+            finish_write(session, file, offset, from, stability, writing).await?
+        } else {
+            Box::pin(write_pieces(session, file, offset, from, piece, stability)).await?
+        };
+        match (taken, copy) {
+            (Taken::AllStable, _) => file.unstable.forget(offset..offset + from.len() as u64),
+            (Taken::Unstable(verifier), Some(copy)) => file.unstable.keep(offset, copy, verifier),
+            (Taken::Unstable(verifier), None) => file.unstable.keep(offset, self.owned(from)?, verifier),
         }
         Ok(())
     }
+}
+
+/// Writes in pieces of a size that the server takes, many at a time.
+async fn write_pieces(
+    session: &Session,
+    file: &File,
+    offset: u64,
+    from: &Source,
+    piece: usize,
+    stability: Stability,
+) -> Result<Taken> {
+    let mut flight = VecDeque::new();
+    let (mut sent, mut taken) = (0, Taken::AllStable);
+    loop {
+        while flight.len() < WINDOW && sent < from.len() {
+            let (data, at) = (from.slice(sent, piece), offset + sent as u64);
+            sent += data.len();
+            let writing = session.nfs.write(&file.handle, at, data.clone(), stability);
+            flight.push_back((writing, at, data));
+        }
+        let Some((writing, at, data)) = flight.pop_front() else { return Ok(taken) };
+        taken = taken.and(finish_write(session, file, at, &data, stability, writing).await?);
+    }
+}
+
+/// Waits until a piece has been written.
+async fn finish_write(
+    session: &Session,
+    file: &File,
+    at: u64,
+    data: &Source,
+    stability: Stability,
+    writing: Writing,
+) -> Result<Taken> {
+    let reply = check(writing.done().await?, stability)?;
+    match reply.count == data.len() {
+        true => Ok(Taken::by(&reply)),
+        false => Box::pin(write_on(session, file, at, data, stability, reply)).await,
+    }
+}
+
+/// Sends the rest when the server takes less than it was sent, and again when it is busy.
+async fn write_on(
+    session: &Session,
+    file: &File,
+    at: u64,
+    data: &Source,
+    stability: Stability,
+    mut reply: WriteReply,
+) -> Result<Taken> {
+    let (mut done, mut taken) = (reply.count, Taken::by(&reply));
+    let mut patience = Patience::new();
+    while done < data.len() {
+        if reply.busy && !patience.wait(&session.nfs.transport).await {
+            return Err(busy());
+        }
+        let rest = data.slice(done, data.len());
+        let writing = session.nfs.write(&file.handle, at + done as u64, rest, stability);
+        reply = check(writing.done().await?, stability)?;
+        done += reply.count;
+        taken = taken.and(Taken::by(&reply));
+    }
+    Ok(taken)
 }
 
 /// Reads in pieces of a size that the server takes, many at a time.
@@ -251,15 +299,17 @@ enum Taken {
 }
 
 impl Taken {
-    fn add(&mut self, reply: &WriteReply) {
-        if reply.count == 0 || reply.stability == Stability::FileSync {
-            return;
+    fn by(reply: &WriteReply) -> Self {
+        let stable = reply.count == 0 || reply.stability == Stability::FileSync;
+        if stable { Self::AllStable } else { Self::Unstable(Some(reply.verifier)) }
+    }
+
+    /// Of two parts together.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::AllStable, taken) | (taken, Self::AllStable) => taken,
+            (Self::Unstable(one), Self::Unstable(another)) => Self::Unstable(one.filter(|_| one == another)),
         }
-        let verifier = Some(reply.verifier);
-        *self = match self {
-            Self::Unstable(known) if *known != verifier => Self::Unstable(None),
-            _ => Self::Unstable(verifier),
-        };
     }
 }
 

@@ -62,6 +62,10 @@ impl KnownDirectories {
         lock(&self.0).by_path.retain(|other, _| !below(other));
     }
 
+    pub fn is_empty(&self) -> bool {
+        lock(&self.0).by_path.is_empty()
+    }
+
     /// Forgets everything; true if there was something.
     pub fn clear(&self) -> bool {
         let mut state = lock(&self.0);

@@ -51,7 +51,7 @@ pub struct Walked {
 impl Walked {
     /// The object, or ENOENT.
     pub fn object(self) -> Result<Object> {
-        self.found.ok_or_else(|| Error::new(libc::ENOENT, "no such object"))
+        self.found.ok_or_else(missing)
     }
 
     /// Where an object that is missing would be: its directory and its name.
@@ -63,6 +63,23 @@ impl Walked {
     pub fn canonical(&self) -> &[u8] {
         &self.path
     }
+}
+
+fn missing() -> Error {
+    Error::new(libc::ENOENT, "no such object")
+}
+
+/// See [`Client::last_step`].
+#[allow(clippy::large_enum_variant, reason = "it lives for a moment only")]
+enum LastStep {
+    Made {
+        directory: Handle,
+        found: Option<Object>,
+    },
+    /// The whole path is to be walked; not trusting what is known when that may be wrong.
+    Walk {
+        trusting: bool,
+    },
 }
 
 /// Where an object is named.
@@ -155,7 +172,13 @@ impl Client {
 
     /// Walks `path` from the current directory to an object.
     pub(super) async fn walk(&self, session: &Session, path: &[u8], last: LastLink) -> Result<Object> {
-        self.walk_to(session, path, last, false).await?.object()
+        let path = normalize(&self.working_directory(), path)?;
+        match self.last_step(session, &path, last, false).await? {
+            LastStep::Made { found, .. } => found.ok_or_else(missing),
+            LastStep::Walk { trusting } => {
+                Box::pin(self.walk_all(session, path, last, false, trusting)).await?.object()
+            }
+        }
     }
 
     /// Walks `path`; the last component may be missing when `may_be_missing`.
@@ -167,31 +190,57 @@ impl Client {
         may_be_missing: bool,
     ) -> Result<Walked> {
         let path = normalize(&self.working_directory(), path)?;
-        let (directory, name) = last_of(&path);
-        if name.is_empty() {
+        match self.last_step(session, &path, last, may_be_missing).await? {
+            LastStep::Made { directory, found } => Ok(Walked { path, directory, found }),
+            LastStep::Walk { trusting } => {
+                Box::pin(self.walk_all(session, path, last, may_be_missing, trusting)).await
+            }
+        }
+    }
+
+    /// Walks a path as [`normalize`] makes it to its end, if its directory is known.
+    async fn last_step(
+        &self,
+        session: &Session,
+        path: &[u8],
+        last: LastLink,
+        may_be_missing: bool,
+    ) -> Result<LastStep> {
+        let (directory, name) = last_of(path);
+        let walk = |trusting| Ok(LastStep::Walk { trusting });
+        let known = if name.is_empty() { None } else { self.known(session, directory) };
+        let Some(known) = known else { return walk(true) };
+        let found = match self.step(session, &known, directory, name).await {
+            Ok(object) if object.attributes.kind == FileType::Link && last == LastLink::Follow => {
+                return walk(true);
+            }
+            Ok(object) => Some(object),
+            Err(error) if may_be_missing && error.errno() == libc::ENOENT => None,
+            Err(error) if !directory.is_empty() && MOVED.contains(&error.errno()) => return walk(false),
+            Err(error) => return Err(error.during("lookup")),
+        };
+        if let Some(object) = &found {
+            self.remember(session, path, object);
+        }
+        Ok(LastStep::Made { directory: known.handle, found })
+    }
+
+    async fn walk_all(
+        &self,
+        session: &Session,
+        path: Vec<u8>,
+        last: LastLink,
+        may_be_missing: bool,
+        trusting: bool,
+    ) -> Result<Walked> {
+        if path.is_empty() {
             let handle = session.mounted.root;
-            let attributes = Box::pin(session.nfs.getattr(&handle)).await?;
+            let attributes = session.nfs.getattr(&handle).await?;
             return Ok(Walked { path, directory: handle, found: Some(Object { handle, attributes }) });
         }
-        if let Some(known) = self.known(session, directory) {
-            let found = match self.step(session, &known, directory, name).await {
-                Ok(object) if object.attributes.kind == FileType::Link && last == LastLink::Follow => None,
-                Ok(object) => Some(Some(object)),
-                Err(error) if may_be_missing && error.errno() == libc::ENOENT => Some(None),
-                Err(error) if !directory.is_empty() && MOVED.contains(&error.errno()) => None,
-                Err(error) => return Err(error.during("lookup")),
-            };
-            if let Some(found) = found {
-                if let Some(object) = &found {
-                    self.remember(session, &path, object);
-                }
-                return Ok(Walked { path, directory: known.handle, found });
-            }
-            return Box::pin(self.walk_from_root(session, &path, last, may_be_missing, false)).await;
-        }
-        match Box::pin(self.walk_from_root(session, &path, last, may_be_missing, true)).await {
-            Err(error) if MOVED.contains(&error.errno()) && session.mounted.known.clear() => {
-                Box::pin(self.walk_from_root(session, &path, last, may_be_missing, false)).await
+        match self.walk_from_root(session, &path, last, may_be_missing, trusting).await {
+            Err(error) if trusting && MOVED.contains(&error.errno()) && !session.mounted.known.is_empty() => {
+                self.walk_from_root(session, &path, last, may_be_missing, false).await
             }
             result => result,
         }

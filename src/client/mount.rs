@@ -137,8 +137,8 @@ impl Client {
         deadline: Instant,
     ) -> Result<Mounted> {
         let Known { mount_service, nfs_service, root } = *known;
-        let timeout = Some(deadline.saturating_duration_since(self.reactor.now()));
-        let nfs = Nfs { transport, credential: self.credential()?, timeout, reactor: self.reactor.clone() };
+        let (credential, reactor) = (self.credential()?, self.reactor.clone());
+        let nfs = Nfs { transport, credential, timeout: None, deadline: Some(deadline), reactor };
         let (limits, attributes) = join(nfs.fsinfo(&root), nfs.getattr(&root)).await;
         let attributes = attributes?;
         if attributes.kind != FileType::Directory {

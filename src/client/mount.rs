@@ -260,6 +260,28 @@ impl Client {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+impl Client {
+    /// Takes what is at the other end of a connection for a server that has been mounted from.
+    pub fn adopt(&self, stream: crate::io::Stream, root: &[u8], limits: Limits) -> Result<()> {
+        let (mount_service, nfs_service) = (stream.peer(), stream.peer());
+        let mounted = Mounted {
+            transport: Transport::new(&self.reactor, stream),
+            root: Handle::new(root)?,
+            fsid: 1,
+            limits: sensible(limits),
+            export: b"/export".to_vec(),
+            mount_service,
+            nfs_service,
+            locks: Locks::default(),
+            known: KnownDirectories::default(),
+            nested: Mutex::default(),
+        };
+        *lock(&self.mounted) = Some(Arc::new(mounted));
+        Ok(())
+    }
+}
+
 /// The exports of a server, over connections of their own.
 pub async fn exports(client: Arc<Client>, server: Vec<u8>) -> Result<Vec<Export>> {
     let deadline = client.mount_deadline();

@@ -39,6 +39,12 @@ impl Transport {
         Line { reactor: reactor.clone(), id: *id }
     }
 
+    /// The connection itself, for a test that plays the server.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn with<R>(&self, act: impl FnOnce(&mut Connection) -> R) -> Option<R> {
+        self.0.reactor.with(self.0.id, act)
+    }
+
     /// The time.
     pub fn now(&self) -> Instant {
         self.0.reactor.now()

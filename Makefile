@@ -3,6 +3,7 @@
 # make check      format, lints and every test; ends in a line that counts passed, failed, skipped
 # make check-consumers   QEMU, MPD, GVfs and others from Debian, unmodified, on this library; installs them
 # make bench      measure against Debian's libnfs and against a floor; BENCHFLAGS are the options of benches/run
+# make fuzz       the fuzz targets of fuzz/, guided by coverage, each for FUZZ_SECONDS (1800); installs cargo-fuzz
 # make install    the library, its links, headers and libnfs.pc; make uninstall takes them away again
 # make headers    write include/nfsc and docs/SYMBOLS.md anew from the source
 #
@@ -45,7 +46,7 @@ ifeq ($(file),)
 $(error LIBNFS_ABI is "$(LIBNFS_ABI)"; this release builds 13 and 14)
 endif
 
-.PHONY: all demo check check-consumers bench headers install uninstall
+.PHONY: all demo check check-consumers bench fuzz headers install uninstall
 .DELETE_ON_ERROR:
 
 all: $(build)/$(soname)
@@ -90,6 +91,17 @@ $(programs)/floor: $(wildcard benches/floor/*.[ch]) $(wildcard benches/client/*.
 	@mkdir -p $(@D)
 	@$(CC) -O2 -g -Wall -Wextra -Werror -o $@ $(wildcard benches/floor/*.c) \
 	    $(addprefix benches/client/,control.c measure.c pattern.c)
+
+# RUSTC_BOOTSTRAP lets a stable compiler instrument the code. What a run finds is kept in fuzz/artifacts.
+FUZZ_TARGETS ?= connection replies calls url
+FUZZ_SECONDS ?= 1800
+fuzz:
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz
+	@for target in $(FUZZ_TARGETS); do \
+	    mkdir -p fuzz/corpus/$$target; \
+	    RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	        -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 || exit; \
+	done
 
 headers: all
 	@UPDATE_HEADERS=1 $(CARGO) test --quiet --test abi

@@ -5,6 +5,9 @@ mod abi;
 mod attributes;
 mod client;
 mod error;
+#[cfg(all(any(test, fuzzing), not(libnfs_abi = "13")))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod io;
 mod rpc;
 mod url;

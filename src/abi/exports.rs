@@ -85,10 +85,10 @@ unsafe fn exports(server: *const c_char, timeout: Option<c_int>) -> *mut ExportN
 }
 
 /// An export list in C's form, which owns its memory.
-struct List(*mut ExportNode);
+pub struct List(*mut ExportNode);
 
 impl List {
-    fn new(exports: &[Export]) -> Result<Self> {
+    pub fn new(exports: &[Export]) -> Result<Self> {
         let mut list = Self(std::ptr::null_mut());
         for export in exports.iter().rev() {
             let ex_dir = malloc::string(until_nul(&export.directory))?;

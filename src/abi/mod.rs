@@ -23,6 +23,8 @@ mod event;
 mod exports;
 mod file;
 mod file_system;
+#[cfg(all(any(test, fuzzing), not(libnfs_abi = "13")))]
+pub mod fuzzing;
 mod guard;
 mod handle;
 mod identity;

@@ -80,7 +80,7 @@ impl Client {
             return Ok(0);
         }
         let length = to.len();
-        let reply = session.nfs.read(&file.handle, offset, to).done().await?;
+        let reply = session.nfs.read(&file.handle, offset, to, session.nfs.deadline).done().await?;
         if is_complete(&reply, length) {
             return Ok(reply.count);
         }
@@ -143,7 +143,8 @@ impl Client {
         let piece = self.piece(session.mounted.limits.write_max, self.settings().write_max);
         let mut copy = None;
         let taken = if from.len() <= piece {
-            let writing = session.nfs.write(&file.handle, offset, from.clone(), stability);
+            let deadline = session.nfs.deadline_of_piece();
+            let writing = session.nfs.write(&file.handle, offset, from.clone(), stability, deadline);
             if stability == Stability::Unstable && !from.is_owned() {
                 self.reactor.flush();
                 copy = Some(self.owned(from)?); // while the server is at work
@@ -176,7 +177,8 @@ async fn write_pieces(
         while flight.len() < WINDOW && sent < from.len() {
             let (data, at) = (from.slice(sent, piece), offset + sent as u64);
             sent += data.len();
-            let writing = session.nfs.write(&file.handle, at, data.clone(), stability);
+            let deadline = session.nfs.deadline_of_piece();
+            let writing = session.nfs.write(&file.handle, at, data.clone(), stability, deadline);
             flight.push_back((writing, at, data));
         }
         let Some((writing, at, data)) = flight.pop_front() else { return Ok(taken) };
@@ -200,7 +202,7 @@ async fn finish_write(
     }
 }
 
-/// Sends the rest when the server takes less than it was sent, and again when it is busy.
+/// Sends the rest when the server takes less than it was sent, and again when it is busy. The rest has one deadline.
 async fn write_on(
     session: &Session,
     file: &File,
@@ -210,13 +212,13 @@ async fn write_on(
     mut reply: WriteReply,
 ) -> Result<Taken> {
     let (mut done, mut taken) = (reply.count, Taken::by(&reply));
-    let mut patience = Patience::new();
+    let (mut patience, deadline) = (Patience::new(), session.nfs.deadline_of_piece());
     while done < data.len() {
-        if reply.busy && !patience.wait(&session.nfs.transport).await {
+        if reply.busy && !patience.wait(&session.nfs.transport, deadline).await {
             return Err(busy());
         }
         let rest = data.slice(done, data.len());
-        let writing = session.nfs.write(&file.handle, at + done as u64, rest, stability);
+        let writing = session.nfs.write(&file.handle, at + done as u64, rest, stability, deadline);
         reply = check(writing.done().await?, stability)?;
         done += reply.count;
         taken = taken.and(Taken::by(&reply));
@@ -240,7 +242,9 @@ async fn read_pieces(
             let window = to.split_front(piece);
             let (at, length) = (next, window.len());
             next += length as u64;
-            flight.push_back(Piece { at, length, reading: session.nfs.read(&file.handle, at, window) });
+            let deadline = session.nfs.deadline_of_piece();
+            let reading = session.nfs.read(&file.handle, at, window, deadline);
+            flight.push_back(Piece { at, length, reading });
         }
         let Some(Piece { at, length, reading }) = flight.pop_front() else { return Ok(total) };
         let reply = reading.done().await?;
@@ -261,7 +265,7 @@ fn is_complete(reply: &ReadReply, length: usize) -> bool {
 }
 
 /// Asks for the rest when the server sends less than it was asked for, and again when it is busy; returns all bytes of
-/// the piece.
+/// the piece. The rest has one deadline, into however many parts it falls.
 async fn read_on(
     session: &Session,
     file: &File,
@@ -270,16 +274,16 @@ async fn read_on(
     mut reply: ReadReply,
 ) -> Result<usize> {
     let mut total = 0;
-    let mut patience = Patience::new();
+    let (mut patience, deadline) = (Patience::new(), session.nfs.deadline_of_piece());
     while !is_complete(&reply, length) {
-        if reply.busy && !patience.wait(&session.nfs.transport).await {
+        if reply.busy && !patience.wait(&session.nfs.transport, deadline).await {
             return Err(busy());
         }
         total += reply.count;
         at += reply.count as u64;
         length -= reply.count;
         let Some(rest) = reply.rest.take() else { return Ok(total) };
-        reply = session.nfs.read(&file.handle, at, rest).done().await?;
+        reply = session.nfs.read(&file.handle, at, rest, deadline).done().await?;
     }
     Ok(total + reply.count)
 }

@@ -17,6 +17,9 @@ const REPLY_BYTES: u32 = 512 << 10;
 /// More entries than any directory has that a program could want to hold in memory.
 const MAX_ENTRIES: usize = 16 << 20;
 
+/// Memory for the entries of one directory, bytes: that of a few million.
+const MAX_BYTES: usize = 1 << 30;
+
 /// How often a listing begins anew because the directory has changed meanwhile.
 const MAX_RESTARTS: u32 = 5;
 
@@ -177,9 +180,10 @@ impl Listing {
     fn turn_page(&mut self, end: PageEnd) -> Result<bool> {
         match end {
             PageEnd { eof: true, .. } => Ok(true),
-            PageEnd { next: Some(place), .. }
-                if self.seen.insert(place.0) && self.entries.len() < MAX_ENTRIES =>
-            {
+            _ if self.entries.len() > MAX_ENTRIES || self.entries.memory() > MAX_BYTES => {
+                Err(Error::malformed("the server's listing is longer than any"))
+            }
+            PageEnd { next: Some(place), .. } if self.seen.insert(place.0) => {
                 self.place = place;
                 Ok(false)
             }

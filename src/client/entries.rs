@@ -43,6 +43,11 @@ impl Entries {
         self.count
     }
 
+    /// Bytes in use.
+    pub fn memory(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Adds an entry. A name that leads elsewhere, or nowhere, would be a trap for the program: EIO.
     pub fn push(&mut self, entry: &DirEntry<'_>) -> Result<()> {
         let DirEntry { name, fileid, attributes } = entry;

@@ -129,7 +129,7 @@ impl Client {
         at: Span,
     ) -> Result<(Arc<Mounted>, Lock, Option<Instant>)> {
         let session = self.session()?;
-        let deadline = session.nfs.timeout.map(|timeout| self.reactor.now() + timeout);
+        let deadline = session.nfs.deadline;
         let base = match at.whence {
             libc::SEEK_SET => 0,
             libc::SEEK_CUR => *lock(&file.position),

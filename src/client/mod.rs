@@ -196,8 +196,9 @@ impl Client {
             let settings = self.settings();
             (settings.timeout, settings.dircache)
         };
-        let nfs =
-            Nfs { transport: mounted.transport.clone(), credential, timeout, reactor: self.reactor.clone() };
+        let (transport, reactor) = (mounted.transport.clone(), self.reactor.clone());
+        let deadline = timeout.map(|timeout| reactor.now() + timeout);
+        let nfs = Nfs { transport, credential, timeout, deadline, reactor };
         Ok(Session { nfs, mounted, remembers })
     }
 

@@ -137,8 +137,8 @@ impl Client {
         deadline: Instant,
     ) -> Result<Mounted> {
         let Known { mount_service, nfs_service, root } = *known;
-        let timeout = Some(deadline.saturating_duration_since(self.reactor.now()));
-        let nfs = Nfs { transport, credential: self.credential()?, timeout, reactor: self.reactor.clone() };
+        let (credential, reactor) = (self.credential()?, self.reactor.clone());
+        let nfs = Nfs { transport, credential, timeout: None, deadline: Some(deadline), reactor };
         let (limits, attributes) = join(nfs.fsinfo(&root), nfs.getattr(&root)).await;
         let attributes = attributes?;
         if attributes.kind != FileType::Directory {
@@ -256,6 +256,28 @@ impl Client {
             Ok(())
         };
         let _unheard = join(self.reactor.until(deadline, tell), self.reactor.until(deadline, release)).await;
+        Ok(())
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl Client {
+    /// Takes what is at the other end of a connection for a server that has been mounted from.
+    pub fn adopt(&self, stream: crate::io::Stream, root: &[u8], limits: Limits) -> Result<()> {
+        let (mount_service, nfs_service) = (stream.peer(), stream.peer());
+        let mounted = Mounted {
+            transport: Transport::new(&self.reactor, stream),
+            root: Handle::new(root)?,
+            fsid: 1,
+            limits: sensible(limits),
+            export: b"/export".to_vec(),
+            mount_service,
+            nfs_service,
+            locks: Locks::default(),
+            known: KnownDirectories::default(),
+            nested: Mutex::default(),
+        };
+        *lock(&self.mounted) = Some(Arc::new(mounted));
         Ok(())
     }
 }

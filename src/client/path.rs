@@ -145,10 +145,12 @@ impl Client {
         operation: impl Fn(Session) -> F,
     ) -> Result<T> {
         let session = self.session()?;
-        let mounted = session.mounted.clone();
+        let (mounted, deadline) = (session.mounted.clone(), session.nfs.deadline);
         match operation(session).await {
             Err(error) if error.errno() == libc::ESTALE && mounted.known.clear() => {
-                Box::pin(operation(self.session()?)).await
+                let mut again = self.session()?;
+                again.nfs.deadline = deadline;
+                Box::pin(operation(again)).await
             }
             result => result,
         }

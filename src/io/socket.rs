@@ -111,6 +111,17 @@ fn moved(count: isize) -> io::Result<usize> {
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
+#[cfg(any(test, fuzzing))]
+impl Stream {
+    /// A connection within the process, and its other end.
+    pub fn pair() -> io::Result<(Self, Socket)> {
+        let (socket, server) = Socket::pair(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        server.set_nonblocking(true)?;
+        Ok((Self::new(socket, SocketAddr::from((Ipv6Addr::LOCALHOST, 0))), server))
+    }
+}
+
 impl AsRawFd for Stream {
     fn as_raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()

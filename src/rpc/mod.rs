@@ -2,6 +2,8 @@
 
 mod auth;
 mod connection;
+#[cfg(all(any(test, fuzzing), not(libnfs_abi = "13")))]
+pub mod fuzzing;
 mod message;
 mod pending;
 mod portmap;

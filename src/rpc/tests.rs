@@ -151,13 +151,33 @@ fn unknown_and_repeated_xids_are_skipped() {
 }
 
 #[test]
-fn a_reply_longer_than_its_limit_ends_the_connection() {
+fn a_reply_longer_than_its_limit_is_an_error_and_others_go_on() {
+    let block = Block::new(100).unwrap();
+    for is_read in [false, true] {
+        let mut connection = Connection::new(5);
+        let long = match is_read {
+            true => connection.start(read_request(&block, USUAL)),
+            false => connection.start(request(None)),
+        };
+        let other = connection.start(request(None));
+        drain(&mut connection, 1000);
+        let payload = [data_reply(long, &[7; 100]), vec![0; 100_000]].concat();
+        feed(&mut connection, &record(&payload, &[]), &[300]).unwrap();
+        assert_eq!(errno(&mut connection, long), libc::EIO);
+        feed(&mut connection, &record(&reply(other, b"good"), &[]), &[300]).unwrap();
+        assert_eq!(result(&mut connection, other).unwrap().unwrap().body(), b"good");
+    }
+}
+
+#[test]
+fn a_record_without_end_ends_the_connection() {
     let mut connection = Connection::new(5);
     let xid = connection.start(request(None));
     drain(&mut connection, 1000);
-    let error = feed(&mut connection, &record(&reply(xid, &[0; 2000]), &[]), &[300]).unwrap_err();
-    connection.fail(&error);
+    let fragment = [words(&[1 << 20]), reply(xid, &[0; (1 << 20) - 24])].concat();
+    let error = (0..100).find_map(|_| feed(&mut connection, &fragment, &[1 << 20]).err()).expect("an end");
     assert_eq!(errno(&mut connection, xid), libc::EIO);
+    connection.fail(&error);
     let late = connection.start(request(None));
     assert_eq!(errno(&mut connection, late), libc::EIO);
     assert!(!connection.has_outgoing());

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Request};
 use super::pending::Pending;
@@ -37,6 +37,17 @@ impl Transport {
         let Link { reactor, id } = &*self.0;
         reactor.with(*id, Connection::supervise);
         Line { reactor: reactor.clone(), id: *id }
+    }
+
+    /// The connection itself, for a test that plays the server.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn with<R>(&self, act: impl FnOnce(&mut Connection) -> R) -> Option<R> {
+        self.0.reactor.with(self.0.id, act)
+    }
+
+    /// The time.
+    pub fn now(&self) -> Instant {
+        self.0.reactor.now()
     }
 
     /// Does nothing for a while.

@@ -48,7 +48,7 @@ impl Nfs {
     pub async fn getacl(&self, object: &Handle) -> Result<Acl> {
         let mut patience = Patience::new();
         let mut reply = self.ask_for_acl(object).await?;
-        while is_busy(&reply) && patience.wait(&self.transport).await {
+        while is_busy(&reply) && patience.wait(&self.transport, self.deadline).await {
             reply = self.ask_for_acl(object).await?;
         }
         decode(&reply).map_err(without_acls)
@@ -58,7 +58,7 @@ impl Nfs {
         let mut message = Message::call(PROGRAM, VERSION, GETACL, &self.credential);
         put_opaque(message.arguments(), object.as_bytes());
         message.arguments().extend_from_slice(&EVERYTHING.to_be_bytes());
-        let deadline = self.deadline();
+        let deadline = self.deadline;
         let request = Request { message, source: None, sink: None, deadline, limit: MAX_REPLY };
         let reply = self.transport.start(request).await.map_err(without_acls)?;
         Ok(reply.body().to_vec())

@@ -87,7 +87,10 @@ impl Channel {
         };
         let mut reply = pending.await?;
         let mut patience = Patience::new();
-        while call.program == nfs3::PROGRAM && is_busy(reply.body()) && patience.wait(&self.transport).await {
+        while call.program == nfs3::PROGRAM
+            && is_busy(reply.body())
+            && patience.wait(&self.transport, self.deadline).await
+        {
             reply = self.start(call, &arguments).await?;
         }
         self.repeated.store(reply.resent, Ordering::Relaxed);

@@ -1,6 +1,8 @@
 //! READ and WRITE (RFC 1813, sections 3.3.6 and 3.3.7): encoded into the send queue, received into the caller's
 //! memory.
 
+use std::time::Instant;
+
 use nfs3_client::nfs3_types::nfs3::{self, NFS_PROGRAM, nfsstat3, stable_how};
 use nfs3_client::nfs3_types::xdr_codec::Unpack;
 
@@ -21,7 +23,7 @@ const WCC_ATTR: usize = 24;
 
 /// Body of a successful READ reply in front of the data, when it has attributes: status, flag, fattr3, count,
 /// eof, length.
-const USUAL_READ_BODY: usize = 4 + 4 + FATTR3 + 4 + 4 + 4;
+pub const USUAL_READ_BODY: usize = 4 + 4 + FATTR3 + 4 + 4 + 4;
 
 /// How far a WRITE has gone when it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,17 +72,23 @@ impl Nfs {
 
     /// Asks for as many bytes as fit into `to`, which must be at most the server's limit. The call is on its way
     /// when this returns.
-    pub fn read(&self, file: &Handle, offset: u64, to: Destination) -> Reading {
+    pub fn read(&self, file: &Handle, offset: u64, to: Destination, deadline: Option<Instant>) -> Reading {
         let mut message = self.call_on(NFS_PROGRAM::NFSPROC3_READ, file);
         message.arguments().extend_from_slice(&offset.to_be_bytes());
         message.arguments().extend_from_slice(&(to.len() as u32).to_be_bytes());
         let sink = Some(Sink { to, split: split_read, usual: USUAL_READ_BODY });
-        let deadline = self.deadline();
         Reading(self.transport.start(Request { message, source: None, sink, deadline, limit: MAX_REPLY }))
     }
 
     /// Sends `from`, which must be at most the server's limit. The call is on its way when this returns.
-    pub fn write(&self, file: &Handle, offset: u64, from: Source, stability: Stability) -> Writing {
+    pub fn write(
+        &self,
+        file: &Handle,
+        offset: u64,
+        from: Source,
+        stability: Stability,
+        deadline: Option<Instant>,
+    ) -> Writing {
         let mut message = self.call_on(NFS_PROGRAM::NFSPROC3_WRITE, file);
         let (length, arguments) = (from.len(), message.arguments());
         let stable = match stability {
@@ -91,7 +99,6 @@ impl Nfs {
         for word in [length as u32, stable as u32, length as u32] {
             arguments.extend_from_slice(&word.to_be_bytes());
         }
-        let deadline = self.deadline();
         let request = Request { message, source: Some(from), sink: None, deadline, limit: MAX_REPLY };
         Writing(self.transport.start(request), length)
     }
@@ -162,7 +169,7 @@ pub(super) fn skip_optional(reader: &mut Reader<'_>, length: usize) -> Result<()
 }
 
 /// Finds the data in the body of a READ reply.
-fn split_read(body: &[u8]) -> Result<Split> {
+pub fn split_read(body: &[u8]) -> Result<Split> {
     let mut reader = Reader::new(body);
     let mut walk = || -> Result<Option<usize>> {
         if reader.u32()? != nfsstat3::NFS3_OK as u32 {

@@ -16,6 +16,8 @@ mod status;
 
 pub use acl::{Acl, AclEntry};
 pub use data::{ReadReply, Reading, Stability, WriteReply, Writing};
+#[cfg(any(test, fuzzing))]
+pub use data::{USUAL_READ_BODY, split_read};
 pub use mount::{Export, Mount, PORTMAPPER_PORT, PortMapper};
 pub use nfs::Nfs;
 pub use nlm::{Lock, LockCall, LockManager, LockOwner, LockStatus};

@@ -15,12 +15,15 @@ use crate::error::{Error, Result};
 use crate::io::Reactor;
 use crate::rpc::{Connection, Credential, Transport};
 
-/// The NFS service as one operation sees it: a connection, who asks, and how long each call may take.
+/// The NFS service as one operation sees it: a connection, who asks, and how much time there is.
 #[derive(Clone)]
 pub struct Nfs {
     pub transport: Transport,
     pub credential: Credential,
+    /// How long an operation may take, or one piece of a transfer.
     pub timeout: Option<Duration>,
+    /// When the operation is overdue.
+    pub deadline: Option<Instant>,
     pub reactor: Arc<Reactor<Connection>>,
 }
 
@@ -31,13 +34,13 @@ impl Nfs {
     pub const PROGRAM: u32 = PROGRAM;
     pub const VERSION: u32 = VERSION;
 
-    /// When a call made now is overdue.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    /// When a piece of a transfer that begins now is overdue.
+    pub fn deadline_of_piece(&self) -> Option<Instant> {
         self.timeout.map(|timeout| self.reactor.now() + timeout)
     }
 
     fn channel(&self) -> Channel {
-        Channel::new(&self.transport, &self.credential, self.deadline())
+        Channel::new(&self.transport, &self.credential, self.deadline)
     }
 
     fn client(&self) -> Nfs3Client<Channel> {
@@ -186,9 +189,12 @@ impl Nfs {
         Ok(Limits { read_max: reply.rtmax, write_max: reply.wtmax, readdir: reply.dtpref })
     }
 
-    /// Makes unstable writes stable (COMMIT of the whole file); returns the write verifier.
+    /// Makes unstable writes stable (COMMIT of the whole file); returns the write verifier. Like the pieces of a
+    /// transfer, which may come before it, it has a deadline of its own.
     pub async fn commit(&self, file: &Handle) -> Result<[u8; 8]> {
-        let reply = self.client().commit(&COMMIT3args { file: to_fh3(file), offset: 0, count: 0 }).await;
+        let channel = Channel::new(&self.transport, &self.credential, self.deadline_of_piece());
+        let arguments = COMMIT3args { file: to_fh3(file), offset: 0, count: 0 };
+        let reply = Nfs3Client::new(channel).commit(&arguments).await;
         Ok(succeeded(reply)?.verf.0)
     }
 }

@@ -52,7 +52,7 @@ impl Nfs {
         limit: usize,
         arguments: impl Fn(&mut Vec<u8>),
     ) -> Result<Reply> {
-        let deadline = self.deadline();
+        let deadline = self.deadline;
         let start = || {
             let mut message = self.call_on(procedure, object);
             arguments(message.arguments());
@@ -64,7 +64,7 @@ impl Nfs {
 
     async fn ask_again(&self, mut reply: Reply, start: impl Fn() -> Pending) -> Result<Reply> {
         let mut patience = Patience::new();
-        while is_busy(reply.body()) && patience.wait(&self.transport).await {
+        while is_busy(reply.body()) && patience.wait(&self.transport, self.deadline).await {
             reply = start().await?;
         }
         Ok(reply)

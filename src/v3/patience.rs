@@ -1,6 +1,6 @@
 //! Servers that are busy fetching data from slow storage say NFS3ERR_JUKEBOX (RFC 1813, section 2.6): try again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nfs3_client::nfs3_types::nfs3::nfsstat3;
 
@@ -18,9 +18,9 @@ impl Patience {
         Self(Self::FIRST)
     }
 
-    /// Waits, longer each time; false when it has been enough.
-    pub async fn wait(&mut self, transport: &Transport) -> bool {
-        if self.0 > Self::LAST {
+    /// Waits, longer each time; false when it has been enough, or when the call would be overdue by then.
+    pub async fn wait(&mut self, transport: &Transport, deadline: Option<Instant>) -> bool {
+        if self.0 > Self::LAST || deadline.is_some_and(|deadline| transport.now() + self.0 >= deadline) {
             return false;
         }
         transport.sleep(self.0).await;

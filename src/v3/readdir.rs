@@ -12,6 +12,9 @@ use crate::xdr::Reader;
 /// Longest reply, bytes: pages are asked for in a size well below.
 const MAX_REPLY: usize = 4 << 20;
 
+/// Longest name, bytes: longer than any file system has them, and than any path may be.
+const MAX_NAME: usize = 4096;
+
 /// One entry of a directory.
 #[derive(Debug)]
 pub struct DirEntry<'a> {
@@ -81,6 +84,9 @@ fn page(body: &[u8], plus: bool, mut each: impl FnMut(DirEntry<'_>) -> Result<()
     while reader.flag()? {
         let fileid = reader.u64()?;
         let name = reader.opaque()?;
+        if name.len() > MAX_NAME {
+            return Err(Error::malformed(format!("a file name of {} bytes", name.len())));
+        }
         last = Some(reader.u64()?);
         let attributes = if plus { optional_attributes(reader)? } else { None };
         if plus && reader.flag()? && reader.opaque()?.len() > Handle::MAX {

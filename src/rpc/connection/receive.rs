@@ -44,11 +44,12 @@ impl Connection {
                     self.head.reserve(USUAL_HEAD);
                     self.head.extend_from_slice(now);
                     bytes = later;
-                    self.look_at_head()?;
+                    self.look_at_head();
                 }
                 Phase::Whole => {
                     self.head.extend_from_slice(bytes);
-                    return self.check_head_length();
+                    self.check_head_length();
+                    return Ok(());
                 }
                 Phase::Data { xid, at, left } => {
                     let (now, later) = bytes.split_at(bytes.len().min(left));
@@ -60,7 +61,8 @@ impl Connection {
                     }
                     self.data_came(now.len());
                     if left == 0 {
-                        return self.check_unwanted_length(xid); // padding
+                        self.check_length_behind_data(xid); // padding
+                        return Ok(());
                     }
                     bytes = later;
                 }
@@ -80,26 +82,31 @@ impl Connection {
         }
     }
 
-    fn check_unwanted_length(&self, xid: u32) -> Result<()> {
+    fn check_length_behind_data(&mut self, xid: u32) {
         let data = match self.phase {
             Phase::Data { at, .. } => at,
             _ => 0,
         };
         if self.marks.total() > data + MAX_BESIDE_DATA {
-            return Err(Error::malformed(format!("RPC: the reply to call {xid:#x} has no end")));
+            self.refuse(xid, Error::malformed("RPC: the reply goes on and on behind its data"));
         }
-        Ok(())
     }
 
-    fn check_head_length(&self) -> Result<()> {
-        let limit =
-            self.head_xid().and_then(|xid| self.calls.get(&xid)).map_or(MAX_BESIDE_DATA, |call| call.limit);
+    fn check_head_length(&mut self) {
+        let Some(xid) = self.head_xid() else { return };
+        let limit = self.calls.get(&xid).map_or(MAX_BESIDE_DATA, |call| call.limit);
         if self.head.len() > limit {
-            return Err(Error::malformed(format!(
-                "RPC: a reply is longer than the {limit} bytes it can have"
-            )));
+            let cause = format!("RPC: the reply is longer than the {limit} bytes it can have");
+            self.refuse(xid, Error::malformed(cause));
         }
-        Ok(())
+    }
+
+    /// Ends the call that the current record answers. The rest of the record is skipped: other calls have nothing to
+    /// do with it.
+    fn refuse(&mut self, xid: u32, error: Error) {
+        self.phase = Phase::Unwanted;
+        self.head = Vec::new();
+        self.finish(xid, Err(error));
     }
 
     fn head_xid(&self) -> Option<u32> {
@@ -107,12 +114,12 @@ impl Connection {
     }
 
     /// Decides what the rest of the record is, as soon as its first bytes tell.
-    fn look_at_head(&mut self) -> Result<()> {
-        let Some(xid) = self.head_xid() else { return Ok(()) };
+    fn look_at_head(&mut self) {
+        let Some(xid) = self.head_xid() else { return };
         let Some(call) = self.calls.get_mut(&xid).filter(|call| call.result.is_none()) else {
             self.head.clear();
             self.phase = Phase::Unwanted;
-            return Ok(());
+            return;
         };
         let Some(sink) = &mut call.sink else {
             self.phase = Phase::Whole;
@@ -131,10 +138,10 @@ impl Connection {
             Err(_) => Ok(Split::Whole), // a refusal: told when the record is complete
         };
         match split {
-            Ok(Split::More) => return self.check_head_length(),
+            Ok(Split::More) => self.check_head_length(),
             Ok(Split::Whole) => {
                 self.phase = Phase::Whole;
-                return self.check_head_length();
+                self.check_head_length();
             }
             Ok(Split::Data { at, len }) => {
                 let early = self.head.get(at..).unwrap_or_default();
@@ -145,13 +152,8 @@ impl Connection {
                 self.head.truncate(at);
                 self.phase = Phase::Data { xid, at: copied, left: len - copied };
             }
-            Err(error) => {
-                self.phase = Phase::Unwanted;
-                self.head.clear();
-                self.finish(xid, Err(error));
-            }
+            Err(error) => self.refuse(xid, error),
         }
-        Ok(())
     }
 
     fn end_of_record(&mut self) -> Result<()> {

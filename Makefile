@@ -1,6 +1,7 @@
 # make            build the release library
 # make demo       show it at work on an NFS server of its own: C, then Python
 # make check      format, lints and every test; ends in a line that counts passed, failed, skipped
+# make soak       the tests of faults, 20 times (SOAK_ROUNDS); takes an hour
 # make check-consumers   QEMU, MPD, GVfs and others from Debian, unmodified, on this library; installs them
 # make bench      measure against Debian's libnfs and against a floor; BENCHFLAGS are the options of benches/run
 # make install    the library, its links, headers and libnfs.pc; make uninstall takes them away again
@@ -45,7 +46,7 @@ ifeq ($(file),)
 $(error LIBNFS_ABI is "$(LIBNFS_ABI)"; this release builds 13 and 14)
 endif
 
-.PHONY: all demo check check-consumers bench headers install uninstall
+.PHONY: all demo check soak check-consumers bench headers install uninstall
 .DELETE_ON_ERROR:
 
 all: $(build)/$(soname)
@@ -67,6 +68,9 @@ demo: all $(server)
 
 check:
 	@bash tests/check
+
+soak: all
+	@SOAK_ROUNDS=$${SOAK_ROUNDS:-20} $(CARGO) test --test faults -- --nocapture
 
 check-consumers:
 	@bash tests/consumers/run

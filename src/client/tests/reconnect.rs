@@ -130,6 +130,43 @@ fn tries_without_limit_come_in_growing_pauses() {
 }
 
 #[test]
+fn a_loss_found_before_the_program_waits_does_not_let_it_wait() {
+    let gate = Gate::new(server());
+    let client = mounted_at(gate.port);
+    gate.change(Fate::Silent);
+    client.descriptor().unwrap();
+    let stat = || {
+        let stat = client.clone().stat(b"/hello".to_vec(), LastLink::Follow);
+        client.spawn(stat, |result| assert!(result.is_ok())).unwrap();
+    };
+    stat();
+    while gate.made() == 0 || turn(&client, 100) {
+        turn(&client, 100);
+    }
+    // Reset, not just ended: the next send is what tells.
+    for connection in lock(&gate.open).drain(..) {
+        socket2::SockRef::from(&connection).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    *lock(&gate.fate) = Fate::Forwarded;
+    thread::sleep(Duration::from_millis(50));
+    (0..3).for_each(|_| stat());
+    while client.queue_length() > 0 {
+        assert!(turn(&client, 2000), "the descriptor stays silent");
+    }
+}
+
+/// As a program's event loop does. Whether there was an event in time.
+fn turn(client: &Client, milliseconds: i32) -> bool {
+    let fd = client.descriptor().unwrap();
+    client.prepare_wait();
+    let mut fds = [libc::pollfd { fd, events: libc::POLLIN, revents: 0 }];
+    // SAFETY: the pointer and the count describe the array.
+    let ready = unsafe { libc::poll(fds.as_mut_ptr(), 1, milliseconds) };
+    client.service().unwrap();
+    ready == 1
+}
+
+#[test]
 fn a_silent_connection_is_replaced_when_calls_are_to_be_repeated() {
     for (retrans, fate, errno) in
         [(0, Fate::Forwarded, libc::ETIMEDOUT), (1, Fate::Forwarded, 0), (2, Fate::Silent, libc::ETIMEDOUT)]

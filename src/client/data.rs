@@ -120,6 +120,9 @@ impl Client {
             return Err(Error::new(libc::EFBIG, "no file is that long"));
         }
         file.unstable.tell_error()?;
+        if from.len() == 0 {
+            return Ok(0);
+        }
         {
             let _order = file.unstable.order.shared().await;
             self.send(session, file, offset, from, file.stability(from)).await?;

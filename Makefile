@@ -1,6 +1,7 @@
 # make            build the release library
 # make demo       show it at work on an NFS server of its own: C, then Python
 # make check      format, lints and every test; ends in a line that counts passed, failed, skipped
+# make soak       the tests of faults, 20 times (SOAK_ROUNDS); takes an hour
 # make check-consumers   QEMU, MPD, GVfs and others from Debian, unmodified, on this library; installs them
 # make bench      measure against Debian's libnfs and against a floor; BENCHFLAGS are the options of benches/run
 # make fuzz       the fuzz targets of fuzz/, guided by coverage, each for FUZZ_SECONDS (1800); installs cargo-fuzz
@@ -46,7 +47,7 @@ ifeq ($(file),)
 $(error LIBNFS_ABI is "$(LIBNFS_ABI)"; this release builds 13 and 14)
 endif
 
-.PHONY: all demo check check-consumers bench fuzz headers install uninstall
+.PHONY: all demo check soak check-consumers bench fuzz headers install uninstall
 .DELETE_ON_ERROR:
 
 all: $(build)/$(soname)
@@ -68,6 +69,9 @@ demo: all $(server)
 
 check:
 	@bash tests/check
+
+soak: all
+	@SOAK_ROUNDS=$${SOAK_ROUNDS:-20} $(CARGO) test --test faults -- --nocapture
 
 check-consumers:
 	@bash tests/consumers/run

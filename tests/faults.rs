@@ -226,8 +226,9 @@ fn replaced_behind_the_same_name() {
 #[test]
 fn silent_for_a_while() {
     if support::need(&["ganesha", "gcc"]) {
-        let seconds = if soak().is_some() { 30 } else { 2 };
-        for job in ["write", "create"] {
+        let (seconds, jobs) =
+            if soak().is_some() { (30, &["write", "create"][..]) } else { (2, &["write"][..]) };
+        for &job in jobs {
             let command = format!("p=$(cat /run/ganesha.pid); kill -STOP $p; sleep {seconds}; kill -CONT $p");
             let (output, time) = work(&Lab::new(), job, &Disturbance { command, at: 100, arguments: "" });
             println!("{job}: silent for {seconds} s, {time:.1?}");

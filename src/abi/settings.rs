@@ -13,7 +13,15 @@ use crate::error::{Error, Result};
 
 /// Changes settings. Without a context there is nothing to change.
 pub fn change(handle: impl ContextHandle, change: impl FnOnce(&mut Settings) -> Result<()>) {
-    guard_or(handle, |_| (), |context| change(&mut context.client.settings()));
+    guard_or(
+        handle,
+        |_| (),
+        |context| {
+            change(&mut context.client.settings())?;
+            context.client.settings_changed();
+            Ok(())
+        },
+    );
 }
 
 /// Changes settings, when nothing can go wrong.
@@ -89,16 +97,14 @@ pub extern "C" fn nfs_set_debug(nfs: *mut nfs_context, level: c_int) {
     set(nfs, |settings| settings.debug = level);
 }
 
-/// Sets whether exports below the mounted one are mounted on the way. On unless switched off. No effect so
-/// far.
+/// Sets whether exports below the mounted one are mounted on the way. On unless switched off.
 #[cfg(not(libnfs_abi = "13"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_auto_traverse_mounts(nfs: *mut nfs_context, enabled: c_int) {
     set(nfs, |settings| settings.auto_traverse_mounts = enabled != 0);
 }
 
-/// Sets how often a lost connection is made again before calls fail: -1 without limit, 0 never. No effect so
-/// far.
+/// Sets how often a lost connection is made again before calls fail: -1 without limit, 0 never.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_autoreconnect(nfs: *mut nfs_context, num_retries: c_int) {
     set(nfs, |settings| settings.autoreconnect = num_retries.max(-1));
@@ -162,8 +168,8 @@ pub extern "C" fn nfs_get_version(nfs: *mut nfs_context) -> c_int {
     guard(nfs, |context| Ok(context.client.settings().version as c_int))
 }
 
-/// Sets how long, in milliseconds, a synchronous call sleeps at most before it looks at the time again.
-/// Negative means until something happens. No effect so far.
+/// Sets how long, in milliseconds, a synchronous call sleeps at most before it looks at the time again. It is kept for
+/// nfs_get_poll_timeout(), and nothing else: calls wake when something happens and when their time is over.
 #[cfg(not(libnfs_abi = "13"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_poll_timeout(nfs: *mut nfs_context, milliseconds: c_int) {

@@ -16,7 +16,7 @@ use crate::url::{Form, Url};
 /// - uid, gid: whom to act as
 /// - nfsport, mountport: ports of the server's services; 0 asks its portmapper
 /// - timeo: how long one call may take, in tenths of a second; 0 is as long as it takes
-/// - retrans: how often a call is sent again
+/// - retrans: how often a call is sent again, over another connection, when the server says nothing for that long
 /// - autoreconnect: how often a lost connection is made again; -1 without limit
 /// - tcp-syncnt: how often a SYN is sent
 /// - if: the network interface to connect from
@@ -96,6 +96,7 @@ unsafe fn parse(nfs: *mut nfs_context, url: *const c_char, form: Form) -> *mut n
         |context| {
             let url = parts()?;
             context.client.settings().apply(&url.arguments)?;
+            context.client.settings_changed();
             for_c(&url)
         },
     )

@@ -200,6 +200,9 @@ impl Executor {
             }
         });
         self.reactor.flush();
+        if self.has_work() {
+            self.reactor.ring(); // a connection was found lost: somebody has to make another one
+        }
     }
 
     /// Starts an operation at once; EINTR after [`Executor::shut_down`].

@@ -113,6 +113,15 @@ impl Client {
         lock(&self.settings)
     }
 
+    /// To be called when a timeout has changed: a mounted connection has to know.
+    pub fn settings_changed(&self) {
+        let mounted = lock(&self.mounted).clone();
+        if let Some(mounted) = mounted {
+            let retry = self.settings().retry();
+            mounted.transport.set_retry(retry);
+        }
+    }
+
     /// Runs one operation to its end; others of this context go on meanwhile.
     pub fn run<T>(&self, operation: impl Future<Output = Result<T>>) -> Result<T> {
         self.executor.run(operation)
@@ -194,7 +203,7 @@ impl Client {
         let credential = self.credential()?;
         let (timeout, remembers) = {
             let settings = self.settings();
-            (settings.timeout, settings.dircache)
+            (settings.call_timeout(), settings.dircache)
         };
         let (transport, reactor) = (mounted.transport.clone(), self.reactor.clone());
         let deadline = timeout.map(|timeout| reactor.now() + timeout);

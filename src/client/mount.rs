@@ -69,6 +69,7 @@ impl Client {
         *lock(&self.working_directory) = b"/".to_vec();
         let (line, address) = (mounted.transport.supervise(), mounted.nfs_service);
         *lock(&self.mounted) = Some(Arc::new(mounted));
+        self.settings_changed();
         self.executor.spawn_background(keep_up(Arc::downgrade(&self), line, server, address))
     }
 

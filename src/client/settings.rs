@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::rpc::Credential;
+use crate::rpc::{Credential, Retry};
 use crate::url::Arguments;
 
 /// Settings of one context. They count from the next connection or the next call on.
@@ -31,7 +31,7 @@ pub struct Settings {
     pub mount_port: Option<u16>,
     /// How often a SYN is sent before connecting fails; 0 for the system's number.
     pub tcp_syncnt: u32,
-    /// How often a call is sent again when no answer comes in time.
+    /// How often a call is sent again when the server says nothing within the timeout.
     pub retrans: u32,
     /// Bytes to read ahead of a sequential reader.
     pub readahead: u32,
@@ -77,7 +77,7 @@ impl Settings {
             nfs_port: None,
             mount_port: None,
             tcp_syncnt: 0,
-            retrans: 2,
+            retrans: 0,
             readahead: 0,
             pagecache: 0,
             pagecache_ttl: 5,
@@ -105,6 +105,16 @@ impl Settings {
     /// The timeout as it was set.
     pub fn timeout_milliseconds(&self) -> i32 {
         if self.timeout.is_some() { milliseconds(self.timeout) } else { self.endless }
+    }
+
+    /// How long one call may take with all its repetitions.
+    pub fn call_timeout(&self) -> Option<Duration> {
+        self.timeout.map(|timeout| timeout.saturating_mul(self.retrans.saturating_add(1)))
+    }
+
+    /// When calls are repeated.
+    pub fn retry(&self) -> Option<Retry> {
+        self.timeout.map(|after| Retry { after, times: self.retrans })
     }
 
     /// Sets the poll timeout in milliseconds; a negative one is none.
@@ -146,7 +156,7 @@ impl Settings {
             "debug" => self.debug = argument.number(0, i32::MAX)?,
             "if" => self.interface = Some(argument.word()?),
             "timeo" => self.timeout = argument.deciseconds()?,
-            "retrans" => self.retrans = argument.number(0, i32::MAX as u32)?,
+            "retrans" => self.retrans = argument.number(0, 1000)?,
             "rsize" => self.read_max = Some(argument.number(1, u32::MAX)?.into()),
             "wsize" => self.write_max = Some(argument.number(1, u32::MAX)?.into()),
             "readdir-buffer" => (self.readdir_dircount, self.readdir_maxcount) = argument.one_or_two()?,

@@ -30,8 +30,8 @@ pub trait Wire: Send + 'static {
     fn in_flight(&self) -> usize;
     /// When the next call is overdue.
     fn deadline(&self) -> Option<Instant>;
-    /// Ends the calls that are overdue at `now`.
-    fn expire(&mut self, now: Instant);
+    /// Ends the calls that are overdue at `now`. True when the connection is to be given up for another one.
+    fn expire(&mut self, now: Instant) -> bool;
     /// The connection is gone. True when what is pending waits for another one.
     fn lost(&mut self, error: &Error) -> bool;
     /// There is another connection: what is pending is sent again.

@@ -406,9 +406,11 @@ impl<W: Wire> State<W> {
             }
             entry.remove().wake();
         }
-        for link in &mut self.links {
-            if link.wire.deadline().is_some_and(|deadline| deadline <= now) {
-                link.wire.expire(now);
+        // From the end, where a connection that is lost goes.
+        for index in (0..self.links.len()).rev() {
+            let wire = &mut self.links[index].wire;
+            if wire.deadline().is_some_and(|deadline| deadline <= now) && wire.expire(now) {
+                self.lose(index, &Error::new(libc::ETIMEDOUT, "the server says nothing"));
             }
         }
     }

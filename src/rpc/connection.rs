@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io::IoSlice;
 use std::task::{Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::message::{Message, Split};
 use super::record::Marks;
@@ -56,6 +56,14 @@ impl Reply {
     }
 }
 
+/// How often, before its deadline, a call is sent again over another connection when the server says nothing at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// The time between two of them, and between the last and the deadline.
+    pub after: Duration,
+    pub times: u32,
+}
+
 struct Call {
     record: Vec<u8>,
     /// Empty when there is no data.
@@ -66,6 +74,9 @@ struct Call {
     waker: Option<Waker>,
     /// It was on its way when a connection was lost: the server may have done it already.
     resent: bool,
+    /// When to look whether the server has said anything, and how many replies there were before.
+    look: Option<Instant>,
+    answered: u64,
     result: Option<Result<Reply>>,
 }
 
@@ -103,6 +114,7 @@ pub struct Connection {
     line: Line,
     /// Replies so far.
     answered: u64,
+    retry: Option<Retry>,
     /// Who makes another connection when this one is lost.
     supervisor: Option<Waker>,
 }
@@ -135,6 +147,7 @@ impl Connection {
             failed: None,
             line: Line::Single,
             answered: 0,
+            retry: None,
             supervisor: None,
         }
     }
@@ -143,6 +156,11 @@ impl Connection {
     /// another one.
     pub fn supervise(&mut self) {
         self.line = Line::Up;
+    }
+
+    /// How calls that begin from now on are repeated. Their deadlines have to leave the time for it.
+    pub fn set_retry(&mut self, retry: Option<Retry>) {
+        self.retry = retry;
     }
 
     /// Ready with the error when the connection is lost and calls wait for another one; None when there will be
@@ -187,6 +205,8 @@ impl Connection {
             limit,
             waker: None,
             resent: false,
+            look: None,
+            answered: self.answered,
             result: None,
         };
         match sealed {
@@ -194,6 +214,8 @@ impl Connection {
                 call.record = record;
                 self.queue.push_back(xid);
                 self.deadlines.extend(deadline.map(|deadline| (deadline, xid)));
+                call.look = self.first_look(deadline);
+                self.deadlines.extend(call.look.map(|look| (look, xid)));
                 self.waiting += 1;
             }
             Err(error) => {
@@ -238,6 +260,9 @@ impl Connection {
         if let Some(deadline) = call.deadline {
             self.deadlines.remove(&(deadline, xid));
         }
+        if let Some(look) = call.look {
+            self.deadlines.remove(&(look, xid));
+        }
         if let Some(waker) = call.waker.take() {
             waker.wake();
         }
@@ -247,6 +272,21 @@ impl Connection {
         while self.sent.front().is_some_and(|xid| !self.is_waiting(*xid)) {
             self.sent.pop_front();
         }
+    }
+
+    fn first_look(&self, deadline: Option<Instant>) -> Option<Instant> {
+        let Retry { after, times } = self.retry?;
+        deadline?.checked_sub(after.checked_mul(times)?).filter(|_| times > 0)
+    }
+
+    /// Whether the server has said nothing at all while a call was waiting.
+    fn look(&mut self, xid: u32, instant: Instant) -> bool {
+        let (Some(call), Some(retry)) = (self.calls.get_mut(&xid), self.retry) else { return false };
+        let silent = call.answered == self.answered;
+        call.answered = self.answered;
+        call.look = instant.checked_add(retry.after).filter(|next| Some(*next) < call.deadline);
+        self.deadlines.extend(call.look.map(|next| (next, xid)));
+        silent
     }
 
     fn is_waiting(&self, xid: u32) -> bool {
@@ -361,13 +401,19 @@ impl Wire for Connection {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
-    fn expire(&mut self, now: Instant) {
-        while let Some((deadline, xid)) = self.deadlines.first().copied()
-            && deadline <= now
+    fn expire(&mut self, now: Instant) -> bool {
+        let mut silent = false;
+        while let Some((instant, xid)) = self.deadlines.first().copied()
+            && instant <= now
         {
-            self.finish(xid, Err(Error::new(libc::ETIMEDOUT, "the server did not answer in time")));
-            self.deadlines.remove(&(deadline, xid));
+            self.deadlines.pop_first();
+            if self.calls.get(&xid).is_some_and(|call| call.look == Some(instant)) {
+                silent |= self.look(xid, instant);
+            } else {
+                self.finish(xid, Err(Error::new(libc::ETIMEDOUT, "the server did not answer in time")));
+            }
         }
+        silent && matches!(self.line, Line::Up)
     }
 
     fn lost(&mut self, error: &Error) -> bool {

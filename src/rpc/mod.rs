@@ -13,7 +13,7 @@ mod tests;
 mod transport;
 
 pub use auth::Credential;
-pub use connection::{Connection, Reply, Request, Sink};
+pub use connection::{Connection, Reply, Request, Retry, Sink};
 pub use message::{Message, Split};
 pub use pending::Pending;
 pub use portmap::{answers, callit, getaddr_arguments, getaddr_port};

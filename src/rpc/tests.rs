@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::Credential;
-use super::connection::{Connection, Reply, Request, Sink};
+use super::connection::{Connection, Reply, Request, Retry, Sink};
 use super::message::{Message, Split};
 use crate::error::{Error, Result};
 use crate::io::{Block, OUTGOING_SLICES, Received, Source, Wire};
@@ -213,6 +213,30 @@ fn deadlines_pass_in_their_order() {
     assert_eq!(connection.deadline(), None);
     feed(&mut connection, &record(&reply(xids[1], b"late"), &[]), &[1000]).unwrap();
     assert_eq!(connection.in_flight(), 1);
+}
+
+#[test]
+fn a_silent_server_is_asked_again_before_the_deadline() {
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let mut connection = Connection::new(1);
+    connection.supervise();
+    connection.set_retry(Some(Retry { after: Duration::from_secs(10), times: 2 }));
+    let lost = Error::new(libc::ETIMEDOUT, "silent");
+    let first = connection.start(request(Some(at(30))));
+    let second = connection.start(request(Some(at(31))));
+    drain(&mut connection, 1000);
+    assert_eq!(connection.deadline(), Some(at(10)));
+    assert!(connection.expire(at(10)), "nothing was heard");
+    assert!(connection.lost(&lost) && !connection.expire(at(11)), "once is enough");
+    connection.resumed();
+    assert_eq!(drain(&mut connection, 1000).len(), 88);
+    feed(&mut connection, &record(&reply(second, b""), &[]), &[1000]).unwrap();
+    assert!(!connection.expire(at(20)), "the server is there, and busy with the first call");
+    assert!(!connection.expire(at(29)) && !connection.expire(at(30)));
+    assert_eq!(errno(&mut connection, first), libc::ETIMEDOUT);
+    assert!(result(&mut connection, second).unwrap().unwrap().resent);
+    assert_eq!(connection.deadline(), None);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Request};
+use super::connection::{Connection, Request, Retry};
 use super::pending::Pending;
 use crate::error::{Error, Result};
 use crate::io::{LinkId, Reactor, Stream, Wire};
@@ -48,6 +48,12 @@ impl Transport {
     /// The time.
     pub fn now(&self) -> Instant {
         self.0.reactor.now()
+    }
+
+    /// How calls that begin from now on are repeated.
+    pub fn set_retry(&self, retry: Option<Retry>) {
+        let Link { reactor, id } = &*self.0;
+        reactor.with(*id, |connection| connection.set_retry(retry));
     }
 
     /// Does nothing for a while.

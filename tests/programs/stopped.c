@@ -44,6 +44,16 @@ static double now(void)
     return time.tv_sec + time.tv_nsec / 1e9;
 }
 
+/* Not before all its threads have come to a stop. */
+static void stop_server(void)
+{
+    char command[200];
+
+    snprintf(command, sizeof(command), "kill -STOP %d; while grep -qs '^State:.[^T]' /proc/%d/task/*/status; do :; done",
+             server, server);
+    MUST(-system(command));
+}
+
 static int read_synchronously(void)
 {
     return nfs_pread(nfs, file, 0, SIZE, found);
@@ -107,14 +117,15 @@ static void expect_content(const char *when)
 static void shorter(const char *how, int (*read_all)(void))
 {
     char command[100];
-    double began = now();
+    double began;
     int status;
 
     nfs_set_timeout(nfs, 20000);
     snprintf(command, sizeof(command), "(sleep %f; kill -CONT %d) &", TIMEOUT, server);
-    kill(server, SIGSTOP);
+    stop_server();
     MUST(-system(command));
     memset(found, 0, SIZE);
+    began = now();
     status = read_all();
     if (status != SIZE || now() - began < TIMEOUT * 0.9)
         printf("%s, shorter: %d after %.3f s\n", how, status, now() - began);
@@ -132,7 +143,7 @@ static void longer(const char *how, int (*read_all)(void), int poll_timeout)
         double began, took;
         int status;
 
-        kill(server, SIGSTOP);
+        stop_server();
         began = now();
         status = read_all();
         took = now() - began;

@@ -5,6 +5,7 @@ mod caches;
 mod commit;
 mod faults;
 mod proxy;
+mod reconnect;
 mod service;
 
 use std::sync::{Arc, Mutex, mpsc};

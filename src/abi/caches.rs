@@ -46,7 +46,8 @@ pub extern "C" fn nfs_set_readahead(nfs: *mut nfs_context, v: u32) {
     set(nfs, |settings| settings.readahead = v);
 }
 
-/// Sets whether the entries of directories are cached. On unless switched off. No effect so far.
+/// Sets whether the entries of directories are cached. No effect: each nfs_opendir() asks the server, as if it were
+/// switched off.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_dircache(nfs: *mut nfs_context, enabled: c_int) {
     set(nfs, |settings| settings.dircache = enabled != 0);

@@ -16,7 +16,7 @@ use super::types::{NFS_BLKSIZE, nfs_cb, nfs_context, nfsdir, nfsdirent};
 use crate::client::{Attributes, Directory, Entry, GROUP, Time};
 
 /// Opens a directory and reads all its entries, which then do not change any more (RFC 1813, READDIRPLUS). Stores
-/// it in `*nfsdir`, to be closed with nfs_closedir(). Returns 0 or -errno.
+/// it in `*nfsdir`, to be closed with nfs_closedir(), or NULL after an error. Returns 0 or -errno.
 ///
 /// # Safety
 /// `path` is NULL or a C string; the place for the result is NULL or writable.
@@ -26,11 +26,13 @@ pub unsafe extern "C" fn nfs_opendir(
     path: *const c_char,
     nfsdir: *mut *mut nfsdir,
 ) -> c_int {
+    // SAFETY: by the contract above.
+    let out = unsafe { Out::for_handle(nfsdir) };
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, out) = unsafe { (path_or_here(path), Out::new(nfsdir)?) };
+        let (path, out) = (unsafe { path_or_here(path) }, out?);
         let directory = context.run(|client| client.opendir(path))?;
-        out.write(DIRECTORIES.insert(OpenDirectory::new(directory))?)
+        out.write(context.hand_out(&DIRECTORIES, OpenDirectory::new(directory))?)
     })
 }
 
@@ -81,17 +83,10 @@ pub extern "C" fn nfs_rewinddir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
     with(nfs, nfsdir, |directory| directory.seek(0));
 }
 
-/// Closes a directory. Its entries are gone.
+/// Closes a directory. Its entries are gone. The context may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_closedir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
-    guard_or(
-        nfs,
-        |_| (),
-        |context| {
-            directory(context, nfsdir)?;
-            DIRECTORIES.take(nfsdir).map(drop)
-        },
-    );
+    with(nfs, nfsdir, |_| DIRECTORIES.take(nfsdir).is_ok());
 }
 
 /// Does something with a directory, for which the server is not needed, and the context only to tell an error.

@@ -172,7 +172,8 @@ impl<T, H> Table<T, H> {
 
     fn slot(&self, address: usize) -> Option<(&Slot<T>, usize)> {
         for (block, slots) in self.blocks.iter().enumerate() {
-            let slots = slots.get()?;
+            // Which of two blocks that are new comes first is up to the threads that make them.
+            let Some(slots) = slots.get() else { continue };
             let offset = address.wrapping_sub(slots.as_ptr().addr());
             if offset < size_of_val::<[Slot<T>]>(slots) {
                 let index = offset / size_of::<Slot<T>>();

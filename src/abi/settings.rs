@@ -29,8 +29,7 @@ pub fn read<T>(handle: impl ContextHandle, otherwise: T, read: impl FnOnce(&Sett
     guard_or(handle, |_| otherwise, |context| Ok(read(&context.client.settings())))
 }
 
-/// Chooses the network interface to connect from, by its name. NULL leaves the choice to the system. No
-/// effect so far.
+/// Chooses the network interface to connect from, by its name. NULL leaves the choice to the system.
 ///
 /// # Safety
 /// `ifname` is NULL or a C string.
@@ -83,22 +82,21 @@ pub extern "C" fn nfs_set_tcp_syncnt(nfs: *mut nfs_context, v: c_int) {
     set(nfs, |settings| settings.tcp_syncnt = u32::try_from(v).unwrap_or(0));
 }
 
-/// Sets how much is told on the standard error output. 0 is nothing. No effect so far.
+/// Sets how much is told on the standard error output. 0 is nothing, otherwise
+/// the sentence of each error.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_debug(nfs: *mut nfs_context, level: c_int) {
     set(nfs, |settings| settings.debug = level);
 }
 
-/// Sets whether exports below the mounted one are mounted on the way. On unless switched off. No effect so
-/// far.
+/// Sets whether exports below the mounted one are mounted on the way. On unless switched off.
 #[cfg(not(libnfs_abi = "13"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_auto_traverse_mounts(nfs: *mut nfs_context, enabled: c_int) {
     set(nfs, |settings| settings.auto_traverse_mounts = enabled != 0);
 }
 
-/// Sets how often a lost connection is made again before calls fail: -1 without limit, 0 never. No effect so
-/// far.
+/// Sets how often a lost connection is made again before calls fail: -1 without limit, 0 never.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_autoreconnect(nfs: *mut nfs_context, num_retries: c_int) {
     set(nfs, |settings| settings.autoreconnect = num_retries.max(-1));
@@ -162,8 +160,9 @@ pub extern "C" fn nfs_get_version(nfs: *mut nfs_context) -> c_int {
     guard(nfs, |context| Ok(context.client.settings().version as c_int))
 }
 
-/// Sets how long, in milliseconds, a synchronous call sleeps at most before it looks at the time again.
-/// Negative means until something happens. No effect so far.
+/// Sets how long, in milliseconds, a synchronous call sleeps at most before it looks at the time again. Negative means
+/// until something happens. No effect: a call sleeps until something happens or its own time is over, to the
+/// millisecond.
 #[cfg(not(libnfs_abi = "13"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_poll_timeout(nfs: *mut nfs_context, milliseconds: c_int) {

@@ -113,6 +113,11 @@ impl Client {
         lock(&self.settings)
     }
 
+    /// EINTR after [`Client::shut_down`].
+    pub fn still_open(&self) -> Result<()> {
+        self.executor.open()
+    }
+
     /// Runs one operation to its end; others of this context go on meanwhile.
     pub fn run<T>(&self, operation: impl Future<Output = Result<T>>) -> Result<T> {
         self.executor.run(operation)

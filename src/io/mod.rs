@@ -20,5 +20,5 @@ pub use link::{LinkId, Receive, Received, Wire};
 pub use memory::{Block, Destination, Source};
 pub use reactor::Reactor;
 pub use resolve::{host_name, resolve};
-pub use socket::{Connecting, PortKind, Stream};
+pub use socket::{Connecting, PortKind, SocketOptions, Stream};
 pub use thread::spawn;

@@ -13,7 +13,7 @@ mod waiter;
 
 pub use copies::{Copies, copy};
 pub use datagram::{Datagrams, broadcast_addresses};
-pub use fork::process;
+pub use fork::{ends, has_ended, process};
 #[cfg(test)]
 pub use link::OUTGOING_SLICES;
 pub use link::{LinkId, Receive, Received, Wire};

@@ -3,6 +3,7 @@
 # make check      format, lints and every test; ends in a line that counts passed, failed, skipped
 # make check-consumers   QEMU, MPD, GVfs and others from Debian, unmodified, on this library; installs them
 # make bench      measure against Debian's libnfs and against a floor; BENCHFLAGS are the options of benches/run
+# make soak       what takes long: repetitions, stress, sanitizers
 # make install    the library, its links, headers and libnfs.pc; make uninstall takes them away again
 # make headers    write include/nfsc and docs/SYMBOLS.md anew from the source
 #
@@ -45,7 +46,7 @@ ifeq ($(file),)
 $(error LIBNFS_ABI is "$(LIBNFS_ABI)"; this release builds 13 and 14)
 endif
 
-.PHONY: all demo check check-consumers bench headers install uninstall
+.PHONY: all demo check check-consumers soak bench headers install uninstall
 .DELETE_ON_ERROR:
 
 all: $(build)/$(soname)
@@ -70,6 +71,9 @@ check:
 
 check-consumers:
 	@bash tests/consumers/run
+
+soak:
+	@bash tests/soak
 
 # The measuring programs are built with the headers of libnfs 4.0, which Debian's libnfs and ours of ABI 13 share.
 programs := target/bench

@@ -57,7 +57,7 @@ fn keeps_its_promises(name: &str) {
 
 fn clean_in_valgrind(name: &str) {
     if support::need(&["ganesha", "gcc", "valgrind"]) {
-        run(name, support::VALGRIND);
+        run(name, &support::checker());
     }
 }
 

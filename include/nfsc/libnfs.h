@@ -284,7 +284,8 @@ EXTERN struct nfs_context *nfs_init_context(void);
 /**
  * Closes a context: its connections, its open files and directories, and the memory of all of them. Callbacks of
  * operations that are not complete are called with -EINTR before it returns. It may be called from a callback of
- * the same context. NULL, or a context that was destroyed before, is left alone.
+ * the same context. NULL, or a context that was destroyed before, is left alone. A child of the process that made the
+ * context closes its own copies of the descriptors, and nothing else happens.
  */
 EXTERN void nfs_destroy_context(struct nfs_context *nfs);
 
@@ -527,8 +528,8 @@ EXTERN void nfs_pagecache_init(struct nfs_context *nfs, struct nfsfh *nfsfh);
 EXTERN void nfs_set_readahead(struct nfs_context *nfs, uint32_t v);
 
 /**
- * Sets whether the entries of directories are cached. No effect: each nfs_opendir() asks the server, as if it were
- * switched off.
+ * Sets whether the ways to directories are remembered for a few seconds, so that a path costs one call and not one for
+ * each of its components. On unless switched off. What is in a directory is asked of the server each time.
  */
 EXTERN void nfs_set_dircache(struct nfs_context *nfs, int enabled);
 

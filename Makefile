@@ -1,7 +1,7 @@
 # make            build the release library
 # make demo       show it at work on an NFS server of its own: C, then Python
 # make check      format, lints and every test; ends in a line that counts passed, failed, skipped
-# make soak       the tests of faults, 20 times (SOAK_ROUNDS); takes an hour
+# make soak       what takes long: faults 20 times (SOAK_ROUNDS), stress, sanitizers
 # make check-consumers   QEMU, MPD, GVfs and others from Debian, unmodified, on this library; installs them
 # make bench      measure against Debian's libnfs and against a floor; BENCHFLAGS are the options of benches/run
 # make fuzz       the fuzz targets of fuzz/, guided by coverage, each for FUZZ_SECONDS (1800); installs cargo-fuzz
@@ -70,11 +70,11 @@ demo: all $(server)
 check:
 	@bash tests/check
 
-soak: all
-	@SOAK_ROUNDS=$${SOAK_ROUNDS:-20} $(CARGO) test --test faults -- --nocapture
-
 check-consumers:
 	@bash tests/consumers/run
+
+soak:
+	@bash tests/soak
 
 # The measuring programs are built with the headers of libnfs 4.0, which Debian's libnfs and ours of ABI 13 share.
 programs := target/bench

@@ -26,7 +26,10 @@ macro_rules! programs {
     };
 }
 
-programs! { acl arguments closed counts destroy failed_mount fork gone_server reentry rpc service_thread unmounted }
+programs! {
+    acl arguments closed counts destroy failed_mount fork gone_server reentry rpc service_thread settings threads
+    unmounted
+}
 
 /// Compiles a program against our header and library, and runs it in a lab with `prefix` before its name.
 fn run(name: &str, prefix: &str) {
@@ -54,7 +57,7 @@ fn keeps_its_promises(name: &str) {
 
 fn clean_in_valgrind(name: &str) {
     if support::need(&["ganesha", "gcc", "valgrind"]) {
-        run(name, support::VALGRIND);
+        run(name, &support::checker());
     }
 }
 

@@ -108,7 +108,7 @@ fn clean_in_valgrind(name: &str) {
     let lab = Lab::new();
     let program = compiled(&lab, name, &[]);
     let script =
-        format!(r#"BRIEF=1 LD_LIBRARY_PATH=$2 exec {} "$1" "$EXPORT" "$EXPORT_RO""#, support::VALGRIND);
+        format!(r#"BRIEF=1 LD_LIBRARY_PATH=$2 exec {} "$1" "$EXPORT" "$EXPORT_RO""#, support::checker());
     let mut command = lab.command("sh");
     command.args(["-c", &script, "sh"]).arg(&program).arg(support::library_directory(lab.path()));
     let finished = support::run(&mut command, LIMIT);

@@ -276,7 +276,7 @@ fn with_debians_header_and_library() {
 #[test]
 fn clean_in_valgrind() {
     if support::need(&["ganesha", "gcc", "valgrind"]) {
-        check_ours(support::VALGRIND);
+        check_ours(&support::checker());
     }
 }
 

@@ -224,8 +224,8 @@ fn nor_is_memory_misused() {
     let (lies, chosen) = servers(|number| number % 7 == 3);
     let lab = Lab::new();
     let (program, _) = lab.program("hostile");
-    let valgrind: Vec<String> = support::VALGRIND.split_whitespace().map(str::to_owned).collect();
-    for outcome in (Client { program: &program, prefix: &valgrind, lies }).meet_all(&chosen) {
+    let checker: Vec<String> = support::checker().split_whitespace().map(str::to_owned).collect();
+    for outcome in (Client { program: &program, prefix: &checker, lies }).meet_all(&chosen) {
         assert!(outcome.complaints.is_empty(), "{}: {}", outcome.lie.name, outcome.complaints);
     }
 }

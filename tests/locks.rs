@@ -30,7 +30,7 @@ fn two_contexts() {
 #[test]
 fn two_contexts_in_valgrind() {
     if support::need(&["ganesha", "gcc", "valgrind"]) {
-        two_contexts_with(support::VALGRIND);
+        two_contexts_with(&support::checker());
     }
 }
 

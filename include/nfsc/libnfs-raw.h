@@ -70,7 +70,7 @@ EXTERN struct nfs_fh *nfs_get_fh(struct nfsfh *nfsfh);
 
 /**
  * Describes the latest error of the context. Never NULL; empty when there has been no error. The string belongs
- * to the context and is valid until the function has been called eight more times, or the context is destroyed.
+ * to the context and is valid until sixty-four others have been handed out, or the context is destroyed.
  */
 EXTERN char *rpc_get_error(struct rpc_context *rpc);
 

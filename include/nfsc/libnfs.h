@@ -284,13 +284,14 @@ EXTERN struct nfs_context *nfs_init_context(void);
 /**
  * Closes a context: its connections, its open files and directories, and the memory of all of them. Callbacks of
  * operations that are not complete are called with -EINTR before it returns. It may be called from a callback of
- * the same context. NULL, or a context that was destroyed before, is left alone.
+ * the same context. NULL, or a context that was destroyed before, is left alone. A child of the process that made the
+ * context closes its own copies of the descriptors, and nothing else happens.
  */
 EXTERN void nfs_destroy_context(struct nfs_context *nfs);
 
 /**
  * Describes the latest error of the context. Never NULL; empty when there has been no error. The string belongs
- * to the context and is valid until the function has been called eight more times, or the context is destroyed.
+ * to the context and is valid until sixty-four others have been handed out, or the context is destroyed.
  */
 EXTERN char *nfs_get_error(struct nfs_context *nfs);
 
@@ -360,8 +361,7 @@ EXTERN void nfs_set_auxiliary_gids(struct nfs_context *nfs, uint32_t len, uint32
 #endif
 
 /**
- * Chooses the network interface to connect from, by its name. NULL leaves the choice to the system. No
- * effect so far.
+ * Chooses the network interface to connect from, by its name. NULL leaves the choice to the system.
  */
 EXTERN void nfs_set_interface(struct nfs_context *nfs, const char *ifname);
 
@@ -404,21 +404,20 @@ EXTERN void nfs_set_writemax(struct nfs_context *nfs, uint64_t writemax);
 EXTERN void nfs_set_tcp_syncnt(struct nfs_context *nfs, int v);
 
 /**
- * Sets how much is told on the standard error output. 0 is nothing. No effect so far.
+ * Sets how much is told on the standard error output. 0 is nothing, otherwise
+ * the sentence of each error.
  */
 EXTERN void nfs_set_debug(struct nfs_context *nfs, int level);
 
 #if !defined(LIBNFS_ABI_13)
 /**
- * Sets whether exports below the mounted one are mounted on the way. On unless switched off. No effect so
- * far.
+ * Sets whether exports below the mounted one are mounted on the way. On unless switched off.
  */
 EXTERN void nfs_set_auto_traverse_mounts(struct nfs_context *nfs, int enabled);
 #endif
 
 /**
- * Sets how often a lost connection is made again before calls fail: -1 without limit, 0 never. No effect so
- * far.
+ * Sets how often a lost connection is made again before calls fail: -1 without limit, 0 never.
  */
 EXTERN void nfs_set_autoreconnect(struct nfs_context *nfs, int num_retries);
 
@@ -459,8 +458,9 @@ EXTERN int nfs_get_version(struct nfs_context *nfs);
 
 #if !defined(LIBNFS_ABI_13)
 /**
- * Sets how long, in milliseconds, a synchronous call sleeps at most before it looks at the time again.
- * Negative means until something happens. No effect so far.
+ * Sets how long, in milliseconds, a synchronous call sleeps at most before it looks at the time again. Negative means
+ * until something happens. No effect: a call sleeps until something happens or its own time is over, to the
+ * millisecond.
  */
 EXTERN void nfs_set_poll_timeout(struct nfs_context *nfs, int milliseconds);
 #endif
@@ -528,7 +528,8 @@ EXTERN void nfs_pagecache_init(struct nfs_context *nfs, struct nfsfh *nfsfh);
 EXTERN void nfs_set_readahead(struct nfs_context *nfs, uint32_t v);
 
 /**
- * Sets whether the entries of directories are cached. On unless switched off. No effect so far.
+ * Sets whether the ways to directories are remembered for a few seconds, so that a path costs one call and not one for
+ * each of its components. On unless switched off. What is in a directory is asked of the server each time.
  */
 EXTERN void nfs_set_dircache(struct nfs_context *nfs, int enabled);
 
@@ -674,8 +675,9 @@ EXTERN int nfs_fstat64_async(struct nfs_context *nfs, struct nfsfh *nfsfh, nfs_c
 
 /**
  * Opens a file. `flags` are those of open(2): O_CREAT makes the file with the permissions 0666 less those of
- * nfs_umask(), O_EXCL, O_TRUNC, O_APPEND, O_SYNC and O_NOFOLLOW are known, others are ignored. Stores the file in
- * `*nfsfh`, to be closed with nfs_close(). Returns 0 or -errno.
+ * nfs_umask(), O_EXCL, O_TRUNC (with O_WRONLY or O_RDWR), O_APPEND, O_SYNC, O_NOFOLLOW and O_DIRECTORY are known,
+ * others are ignored. Stores the file in `*nfsfh`, to be closed with nfs_close(), or NULL after an error. Returns 0 or
+ * -errno.
  */
 EXTERN int nfs_open(struct nfs_context *nfs, const char *path, int flags, struct nfsfh **nfsfh);
 
@@ -944,7 +946,7 @@ EXTERN int nfs_rename_async(struct nfs_context *nfs, const char *oldpath, const 
 
 /**
  * Opens a directory and reads all its entries, which then do not change any more (RFC 1813, READDIRPLUS). Stores
- * it in `*nfsdir`, to be closed with nfs_closedir(). Returns 0 or -errno.
+ * it in `*nfsdir`, to be closed with nfs_closedir(), or NULL after an error. Returns 0 or -errno.
  */
 EXTERN int nfs_opendir(struct nfs_context *nfs, const char *path, struct nfsdir **nfsdir);
 
@@ -977,7 +979,7 @@ EXTERN long nfs_telldir(struct nfs_context *nfs, struct nfsdir *nfsdir);
 EXTERN void nfs_rewinddir(struct nfs_context *nfs, struct nfsdir *nfsdir);
 
 /**
- * Closes a directory. Its entries are gone.
+ * Closes a directory. Its entries are gone. The context may be NULL.
  */
 EXTERN void nfs_closedir(struct nfs_context *nfs, struct nfsdir *nfsdir);
 

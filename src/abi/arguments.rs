@@ -120,3 +120,17 @@ impl<T> Out<T> {
         Ok(0)
     }
 }
+
+impl<H> Out<*mut H> {
+    /// As [`Out::new`], for a handle: NULL until there is one.
+    ///
+    /// # Safety
+    /// As for [`Out::new`].
+    pub unsafe fn for_handle(place: *mut *mut H) -> Result<Self> {
+        // SAFETY: by the caller's contract.
+        let out = unsafe { Self::new(place)? };
+        // SAFETY: not NULL, and valid by the contract of `new`.
+        unsafe { place.write(std::ptr::null_mut()) };
+        Ok(out)
+    }
+}

@@ -46,7 +46,8 @@ pub extern "C" fn nfs_set_readahead(nfs: *mut nfs_context, v: u32) {
     set(nfs, |settings| settings.readahead = v);
 }
 
-/// Sets whether the entries of directories are cached. On unless switched off. No effect so far.
+/// Sets whether the ways to directories are remembered for a few seconds, so that a path costs one call and not one for
+/// each of its components. On unless switched off. What is in a directory is asked of the server each time.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_dircache(nfs: *mut nfs_context, enabled: c_int) {
     set(nfs, |settings| settings.dircache = enabled != 0);

@@ -1,13 +1,14 @@
 //! Contexts: their life, their error, and what the border keeps for them.
 
 use std::ffi::CString;
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use libc::c_char;
 
 use super::auth::Credentials;
 use super::guard::stop_panics;
-use super::handle::{CONTEXTS, ContextHandle, DIRECTORIES, FILES};
+use super::handle::{CONTEXTS, ContextHandle, DIRECTORIES, FILES, Table};
 use super::lock;
 use super::messages::{Messages, c_string};
 use super::raw::RpcHandle;
@@ -47,9 +48,25 @@ impl Context {
         self.client.run(operation(self.client.clone()))
     }
 
-    /// Keeps the sentence of an error for nfs_get_error().
+    /// Keeps the sentence of an error for nfs_get_error(), and tells it when nfs_set_debug() wants that.
     pub fn set_error(&self, error: &Error) {
-        lock(&self.messages).set(c_string(&error.to_string()));
+        let sentence = error.to_string();
+        if self.client.settings().debug > 0 {
+            // In one piece, between those of other threads. Without such an output nobody wants to know.
+            let _ = io::stderr().write_all(format!("libnfs: {sentence}\n").as_bytes());
+        }
+        lock(&self.messages).set(c_string(&sentence));
+    }
+
+    /// A handle for an object of this context: it ends with it, at once when that is over.
+    pub fn hand_out<T, H>(&self, table: &Table<T, H>, object: Arc<T>) -> Result<*mut H> {
+        let handle = table.insert(object)?;
+        // From here on shut_down() finds it.
+        if let Err(error) = self.client.still_open() {
+            let _ = table.take(handle);
+            return Err(error);
+        }
+        Ok(handle)
     }
 
     /// Ends everything. The context's own handle is closed already: callbacks that run now cannot start anything.
@@ -94,7 +111,7 @@ pub extern "C" fn nfs_destroy_context(nfs: *mut nfs_context) {
 }
 
 /// Describes the latest error of the context. Never NULL; empty when there has been no error. The string belongs
-/// to the context and is valid until the function has been called eight more times, or the context is destroyed.
+/// to the context and is valid until sixty-four others have been handed out, or the context is destroyed.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_get_error(nfs: *mut nfs_context) -> *mut c_char {
     latest_error(nfs)

@@ -1,22 +1,22 @@
 //! Directories.
 
 use std::cell::UnsafeCell;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
 use libc::{c_char, c_int, c_long, c_void, timeval};
+use once_cell::sync::OnceCell;
 
 use super::arguments::{Out, directory, path_or_here};
 use super::attributes::{blocks, device};
 use super::callback::Callback;
 use super::guard::{guard, guard_or, stop_panics};
 use super::handle::DIRECTORIES;
-use super::lock;
 use super::types::{NFS_BLKSIZE, nfs_cb, nfs_context, nfsdir, nfsdirent};
-use crate::client::{Attributes, Directory, Entry, GROUP, Time};
+use crate::client::{Attributes, Directory, Entry, Time};
 
 /// Opens a directory and reads all its entries, which then do not change any more (RFC 1813, READDIRPLUS). Stores
-/// it in `*nfsdir`, to be closed with nfs_closedir(). Returns 0 or -errno.
+/// it in `*nfsdir`, to be closed with nfs_closedir(), or NULL after an error. Returns 0 or -errno.
 ///
 /// # Safety
 /// `path` is NULL or a C string; the place for the result is NULL or writable.
@@ -26,11 +26,13 @@ pub unsafe extern "C" fn nfs_opendir(
     path: *const c_char,
     nfsdir: *mut *mut nfsdir,
 ) -> c_int {
+    // SAFETY: by the contract above.
+    let out = unsafe { Out::for_handle(nfsdir) };
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, out) = unsafe { (path_or_here(path), Out::new(nfsdir)?) };
+        let (path, out) = (unsafe { path_or_here(path) }, out?);
         let directory = context.run(|client| client.opendir(path))?;
-        out.write(DIRECTORIES.insert(OpenDirectory::new(directory))?)
+        out.write(context.hand_out(&DIRECTORIES, OpenDirectory::new(directory))?)
     })
 }
 
@@ -81,17 +83,10 @@ pub extern "C" fn nfs_rewinddir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
     with(nfs, nfsdir, |directory| directory.seek(0));
 }
 
-/// Closes a directory. Its entries are gone.
+/// Closes a directory. Its entries are gone. The context may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_closedir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
-    guard_or(
-        nfs,
-        |_| (),
-        |context| {
-            directory(context, nfsdir)?;
-            DIRECTORIES.take(nfsdir).map(drop)
-        },
-    );
+    with(nfs, nfsdir, |_| DIRECTORIES.take(nfsdir).is_ok());
 }
 
 /// Does something with a directory, for which the server is not needed, and the context only to tell an error.
@@ -102,29 +97,24 @@ fn with<T>(nfs: *mut nfs_context, nfsdir: *mut nfsdir, act: impl FnOnce(&OpenDir
     guard_or(nfs, |_| None, |context| Ok(Some(act(&*directory(context, nfsdir)?))))
 }
 
-/// Records that are made at a time. A record stays what it is until twice as many others have been read: as long as
-/// the directory is open, unless that is larger.
-const PART: usize = 64 * GROUP;
-
 /// A directory with its entries as C sees them.
 pub struct OpenDirectory {
     directory: Arc<Directory>,
-    parts: Mutex<[Part; 2]>,
+    /// One for each entry, made when the first is asked for. They point to each other and to the names in the
+    /// directory, and stay what they are: a program may keep them until it closes the directory.
+    records: OnceCell<Records>,
 }
 
-/// Some consecutive entries. They point to each other and to the names in the directory.
-struct Part {
-    number: usize,
-    records: Box<[UnsafeCell<nfsdirent>]>,
-}
+struct Records(Box<[UnsafeCell<nfsdirent>]>);
 
-// SAFETY: the records are written by whoever holds the lock around their part, and read by C only after that.
-unsafe impl Send for Part {}
+// SAFETY: the records are written before anybody else sees them, and from then on by C alone.
+unsafe impl Send for Records {}
+// SAFETY: as above.
+unsafe impl Sync for Records {}
 
 impl OpenDirectory {
     pub fn new(directory: Arc<Directory>) -> Arc<Self> {
-        let parts = Mutex::new([Part::none(), Part::none()]);
-        Arc::new(Self { directory, parts })
+        Arc::new(Self { directory, records: OnceCell::new() })
     }
 
     pub fn client_id(&self) -> u64 {
@@ -141,41 +131,25 @@ impl OpenDirectory {
         (position < self.directory.len()).then_some(position)
     }
 
-    /// The record of the next entry.
+    /// The record of the next entry: each one once, of however many threads.
     fn next(&self) -> Option<*mut nfsdirent> {
-        let mut parts = lock(&self.parts);
-        let position = self.position()?;
-        let number = position / PART;
-        let part = &mut parts[number % 2];
-        if part.number != number {
-            part.fill(number, &self.directory);
-        }
-        self.seek(position + 1);
-        part.records.get(position % PART).map(UnsafeCell::get)
+        let Records(records) = self.records.get_or_init(|| Records::new(&self.directory));
+        let step = |position| (position < records.len()).then_some(position + 1);
+        let position = self.directory.position().fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
+        records.get(position.ok()?).map(UnsafeCell::get)
     }
 }
 
-impl Part {
-    fn none() -> Self {
-        Self { number: usize::MAX, records: Box::default() }
-    }
-
-    /// Makes the records of a part, in the memory of those that were here before.
-    fn fill(&mut self, number: usize, directory: &Directory) {
-        let entries = directory.entries(number * PART).take(PART).map(|entry| record(&entry));
-        if self.records.is_empty() {
-            self.records = entries.map(UnsafeCell::new).collect();
-        } else {
-            for (place, new) in self.records.iter_mut().zip(entries) {
-                *place.get_mut() = new;
-            }
+impl Records {
+    fn new(directory: &Directory) -> Self {
+        let mut records = Vec::with_capacity(directory.len());
+        records.extend(directory.entries(0).map(|entry| UnsafeCell::new(record(&entry))));
+        let mut records = records.into_boxed_slice();
+        for index in 1..records.len() {
+            let next = records[index].get();
+            records[index - 1].get_mut().next = next;
         }
-        self.number = number;
-        let length = (directory.len() - number * PART).min(self.records.len());
-        for index in 1..length {
-            let next = self.records[index].get();
-            self.records[index - 1].get_mut().next = next;
-        }
+        Self(records)
     }
 }
 

@@ -16,8 +16,9 @@ use crate::client::File;
 use crate::error::Result;
 
 /// Opens a file. `flags` are those of open(2): O_CREAT makes the file with the permissions 0666 less those of
-/// nfs_umask(), O_EXCL, O_TRUNC, O_APPEND, O_SYNC and O_NOFOLLOW are known, others are ignored. Stores the file in
-/// `*nfsfh`, to be closed with nfs_close(). Returns 0 or -errno.
+/// nfs_umask(), O_EXCL, O_TRUNC (with O_WRONLY or O_RDWR), O_APPEND, O_SYNC, O_NOFOLLOW and O_DIRECTORY are known,
+/// others are ignored. Stores the file in `*nfsfh`, to be closed with nfs_close(), or NULL after an error. Returns 0 or
+/// -errno.
 ///
 /// # Safety
 /// `path` is NULL or a C string; the place for the result is NULL or writable.
@@ -28,10 +29,12 @@ pub unsafe extern "C" fn nfs_open(
     flags: c_int,
     nfsfh: *mut *mut nfsfh,
 ) -> c_int {
+    // SAFETY: by the contract above.
+    let out = unsafe { Out::for_handle(nfsfh) };
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, out) = unsafe { (path_or_here(path), Out::new(nfsfh)?) };
-        open(context, path, flags, usual_mode(context), out)
+        let path = unsafe { path_or_here(path) };
+        open(context, path, flags, usual_mode(context), out?)
     })
 }
 
@@ -67,10 +70,12 @@ pub unsafe extern "C" fn nfs_open2(
     mode: c_int,
     nfsfh: *mut *mut nfsfh,
 ) -> c_int {
+    // SAFETY: by the contract above.
+    let out = unsafe { Out::for_handle(nfsfh) };
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, out) = unsafe { (path_or_here(path), Out::new(nfsfh)?) };
-        open(context, path, flags, bits(mode), out)
+        let path = unsafe { path_or_here(path) };
+        open(context, path, flags, bits(mode), out?)
     })
 }
 
@@ -107,10 +112,12 @@ pub unsafe extern "C" fn nfs_creat(
     mode: c_int,
     nfsfh: *mut *mut nfsfh,
 ) -> c_int {
+    // SAFETY: by the contract above.
+    let out = unsafe { Out::for_handle(nfsfh) };
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, out) = unsafe { (given_path(path)?, Out::new(nfsfh)?) };
-        open(context, path, creating(O_TRUNC), bits(mode), out)
+        let path = unsafe { given_path(path)? };
+        open(context, path, creating(O_TRUNC), bits(mode), out?)
     })
 }
 
@@ -146,10 +153,12 @@ pub unsafe extern "C" fn nfs_create(
     mode: c_int,
     nfsfh: *mut *mut nfsfh,
 ) -> c_int {
+    // SAFETY: by the contract above.
+    let out = unsafe { Out::for_handle(nfsfh) };
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, out) = unsafe { (given_path(path)?, Out::new(nfsfh)?) };
-        open(context, path, creating(flags), bits(mode), out)
+        let path = unsafe { given_path(path)? };
+        open(context, path, creating(flags), bits(mode), out?)
     })
 }
 
@@ -223,7 +232,7 @@ impl OpenFile {
 
 fn open(context: &Context, path: Vec<u8>, flags: c_int, mode: u32, out: Out<*mut nfsfh>) -> Result<c_int> {
     let file = context.run(|client| client.open(path, flags, mode))?;
-    out.write(FILES.insert(OpenFile::new(file))?)
+    out.write(context.hand_out(&FILES, OpenFile::new(file))?)
 }
 
 /// The permissions of a file made by nfs_open().

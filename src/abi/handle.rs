@@ -24,8 +24,8 @@ pub static RPC_CONTEXTS: Table<Context, rpc_context> = Table::new("the RPC conte
 pub static FILES: Table<OpenFile, nfsfh> = Table::new("the file", "is not open");
 pub static DIRECTORIES: Table<OpenDirectory, nfsdir> = Table::new("the directory", "is not open");
 
-/// Slots that must be empty before one of them is used again, the one that has been empty the longest.
-const RESTING: usize = 1024;
+/// Slots that must be empty before one of them is used again, the one that has been empty the longest. (Miri is slow.)
+const RESTING: usize = if cfg!(miri) { 32 } else { 1024 };
 
 /// The first block has this many slots, and each further one twice as many as the one before.
 const FIRST_BLOCK: usize = 64;
@@ -74,9 +74,18 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T> Slot<T> {
-    fn is_inherited(&self) -> bool {
+    /// Whether it holds a copy of an object of another process, for which it asks `ended`: when that process is gone,
+    /// its child goes on with what it had, as a program does that becomes a daemon.
+    fn is_inherited(&self, ended: fn(u32) -> bool) -> bool {
         let process = self.process.load(Ordering::Relaxed);
-        process != 0 && process != io::process()
+        if process == 0 || process == io::process() {
+            return false;
+        }
+        let ended = ended(process);
+        if ended {
+            self.process.store(io::process(), Ordering::Relaxed);
+        }
+        !ended
     }
 }
 
@@ -130,7 +139,8 @@ impl<T, H> Table<T, H> {
     /// Closes the handles of all objects that `which` selects.
     pub fn take_all(&self, which: impl Fn(&T) -> bool) {
         for slot in self.blocks.iter().filter_map(OnceCell::get).flat_map(|block| block.iter()) {
-            let selected = !slot.is_inherited() && lock(&slot.object).as_deref().is_some_and(&which);
+            let selected =
+                !slot.is_inherited(io::has_ended) && lock(&slot.object).as_deref().is_some_and(&which);
             if selected {
                 // Somebody else may have been faster.
                 let _ = self.take(std::ptr::from_ref(slot).cast());
@@ -152,7 +162,7 @@ impl<T, H> Table<T, H> {
         change: impl FnOnce(&mut Option<Arc<T>>) -> Option<Arc<T>>,
     ) -> Result<Arc<T>> {
         let slot = self.slot(handle.addr()).map(|(slot, _)| slot);
-        if slot.is_some_and(Slot::is_inherited) {
+        if slot.is_some_and(|slot| slot.is_inherited(io::ends)) {
             // Its mutex may be locked for ever, by a thread that only the parent has.
             let why = format!("{} belongs to the process that has forked this one", self.what);
             return Err(Error::new(libc::EBADF, why));
@@ -161,18 +171,19 @@ impl<T, H> Table<T, H> {
     }
 
     pub fn is_inherited(&self, handle: *const H) -> bool {
-        self.slot(handle.addr()).is_some_and(|(slot, _)| slot.is_inherited())
+        self.slot(handle.addr()).is_some_and(|(slot, _)| slot.is_inherited(io::has_ended))
     }
 
     /// The copy of an object that the parent of this process had when it forked. It stays in its place.
     pub fn inherited(&self, handle: *const H) -> Option<Arc<T>> {
         let (slot, _) = self.slot(handle.addr())?;
-        if slot.is_inherited() { slot.object.try_lock().ok()?.clone() } else { None }
+        if slot.is_inherited(io::has_ended) { slot.object.try_lock().ok()?.clone() } else { None }
     }
 
     fn slot(&self, address: usize) -> Option<(&Slot<T>, usize)> {
         for (block, slots) in self.blocks.iter().enumerate() {
-            let slots = slots.get()?;
+            // Which of two blocks that are new comes first is up to the threads that make them.
+            let Some(slots) = slots.get() else { continue };
             let offset = address.wrapping_sub(slots.as_ptr().addr());
             if offset < size_of_val::<[Slot<T>]>(slots) {
                 let index = offset / size_of::<Slot<T>>();

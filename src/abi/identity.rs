@@ -58,9 +58,10 @@ pub unsafe fn set_auth(handle: impl ContextHandle, auth: *mut Auth) {
         |_| (),
         |context| {
             // SAFETY: NULL or a credential by the contract above.
-            context.client.settings().auth = unsafe { credential(auth)? };
-            // SAFETY: the caller gives it away.
+            let copied = unsafe { credential(auth) };
+            // SAFETY: the caller gives it away, whatever it says.
             unsafe { keep(&mut lock(&context.credentials), auth) };
+            context.client.settings().auth = copied?;
             Ok(())
         },
     );

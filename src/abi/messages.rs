@@ -6,7 +6,7 @@ use std::ffi::CString;
 use libc::c_char;
 
 /// A sentence handed out stays in place until this many others have been.
-const KEPT: usize = 8;
+const KEPT: usize = 64;
 
 /// The latest error of a context. Handing a sentence out keeps it alive for a while.
 #[derive(Debug, Default)]

@@ -88,7 +88,7 @@ pub extern "C" fn nfs_get_fh(nfsfh: *mut NfsFile) -> *mut nfs_fh {
 }
 
 /// Describes the latest error of the context. Never NULL; empty when there has been no error. The string belongs
-/// to the context and is valid until the function has been called eight more times, or the context is destroyed.
+/// to the context and is valid until sixty-four others have been handed out, or the context is destroyed.
 #[unsafe(no_mangle)]
 pub extern "C" fn rpc_get_error(rpc: *mut RpcContext) -> *mut c_char {
     latest_error(rpc)

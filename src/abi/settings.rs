@@ -37,8 +37,7 @@ pub fn read<T>(handle: impl ContextHandle, otherwise: T, read: impl FnOnce(&Sett
     guard_or(handle, |_| otherwise, |context| Ok(read(&context.client.settings())))
 }
 
-/// Chooses the network interface to connect from, by its name. NULL leaves the choice to the system. No
-/// effect so far.
+/// Chooses the network interface to connect from, by its name. NULL leaves the choice to the system.
 ///
 /// # Safety
 /// `ifname` is NULL or a C string.
@@ -91,7 +90,8 @@ pub extern "C" fn nfs_set_tcp_syncnt(nfs: *mut nfs_context, v: c_int) {
     set(nfs, |settings| settings.tcp_syncnt = u32::try_from(v).unwrap_or(0));
 }
 
-/// Sets how much is told on the standard error output. 0 is nothing. No effect so far.
+/// Sets how much is told on the standard error output. 0 is nothing, otherwise
+/// the sentence of each error.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_debug(nfs: *mut nfs_context, level: c_int) {
     set(nfs, |settings| settings.debug = level);

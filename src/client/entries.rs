@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::v3::DirEntry;
 
 /// Entries that build on each other.
-pub const GROUP: usize = 64;
+const GROUP: usize = 64;
 
 /// Words of four bytes: the attributes, and the file id of the entry.
 const WORDS: usize = 22;

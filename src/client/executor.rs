@@ -211,6 +211,7 @@ impl Executor {
         operation: impl Future<Output = Result<T>> + Send + 'static,
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) -> Result<()> {
+        let _inside = self.threads.enter(); // whoever shuts down waits for what becomes complete here
         self.start(operation, done, false)?;
         if self.servicing.load(Ordering::SeqCst) == 0 {
             self.reactor.submitted();

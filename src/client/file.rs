@@ -109,7 +109,15 @@ impl Client {
         if path.ends_with(b"/") {
             return Err(Error::new(libc::ENOTDIR, "not a directory"));
         }
-        self.open_existing(session, object, flags).await
+        let handle = object.handle;
+        match self.open_existing(session, object, flags).await {
+            Err(error) if error.errno() == libc::EACCES && writes(flags) => {
+                // ACCESS does not tell whose fault it is, the user's or the export's; a change of nothing does.
+                let changed = session.nfs.setattr(&handle, &SetAttributes::default()).await;
+                Err(changed.err().filter(|why| why.errno() == libc::EROFS).unwrap_or(error))
+            }
+            opened => opened,
+        }
     }
 
     /// Drops what is cached of a file.

@@ -202,12 +202,12 @@ impl Client {
         let deadline = deadline.unwrap_or_else(|| self.reactor.now() + FIND_TIME);
         let mut server = mounted.mount_service;
         server.set_port(PORTMAPPER_PORT);
-        let syncnt = self.settings().tcp_syncnt;
-        let connecting = Connecting::start([server], PortKind::Any, syncnt);
+        let options = self.settings().socket_options();
+        let connecting = Connecting::start([server], PortKind::Any, options.clone());
         let transport = Transport::new(&self.reactor, connecting.established(&self.reactor, deadline).await?);
         let portmapper = PortMapper { transport, server, deadline };
         server.set_port(portmapper.port(LockManager::PROGRAM, LockManager::VERSION).await?);
-        let connecting = Connecting::start([server], PortKind::Reserved, syncnt);
+        let connecting = Connecting::start([server], PortKind::Reserved, options);
         Ok(Transport::new(&self.reactor, connecting.established(&self.reactor, deadline).await?))
     }
 }

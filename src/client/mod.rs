@@ -39,7 +39,7 @@ pub use crate::attributes::{Attributes, FileSystem, Time};
 pub use crate::v3::{Acl, AclEntry, Export};
 pub use directory::Directory;
 pub use discovery::find_local_servers;
-pub use entries::{Entry, GROUP};
+pub use entries::Entry;
 pub use file::File;
 pub use locks::{Change, Span};
 pub use mount::exports;
@@ -120,6 +120,11 @@ impl Client {
             let retry = self.settings().retry();
             mounted.transport.set_retry(retry);
         }
+    }
+
+    /// EINTR after [`Client::shut_down`].
+    pub fn still_open(&self) -> Result<()> {
+        self.executor.open()
     }
 
     /// Runs one operation to its end; others of this context go on meanwhile.

@@ -160,7 +160,7 @@ impl Client {
     }
 
     fn connect(&self, addresses: impl IntoIterator<Item = SocketAddr>, ports: PortKind) -> Connecting {
-        Connecting::start(addresses, ports, self.settings().tcp_syncnt)
+        Connecting::start(addresses, ports, self.settings().socket_options())
     }
 
     /// Finds the ports that are not given, both in one round trip.

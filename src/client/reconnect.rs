@@ -54,9 +54,9 @@ impl Client {
     /// The address that was good last, or whatever the server's name and its portmapper say now.
     async fn connect_again(&self, server: &[u8], address: SocketAddr) -> Result<Stream> {
         let deadline = self.reactor.now() + TRY_TIME;
-        let syncnt = self.settings().tcp_syncnt;
+        let options = self.settings().socket_options();
         let half = self.reactor.now() + TRY_TIME / 2;
-        let connecting = Connecting::start([address], PortKind::Reserved, syncnt);
+        let connecting = Connecting::start([address], PortKind::Reserved, options.clone());
         if let Ok(stream) = connecting.established(&self.reactor, half).await {
             return Ok(stream);
         }
@@ -67,7 +67,7 @@ impl Client {
             if service == address {
                 return Err(Error::new(libc::ECONNREFUSED, "the server is where it was, and silent"));
             }
-            let connecting = Connecting::start([service], PortKind::Reserved, syncnt);
+            let connecting = Connecting::start([service], PortKind::Reserved, options);
             connecting.established(&self.reactor, deadline).await
         };
         self.reactor.until(deadline, afresh).await

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::io::SocketOptions;
 use crate::rpc::{Credential, Retry};
 use crate::url::Arguments;
 
@@ -94,6 +95,11 @@ impl Settings {
             client_name: None,
             client_verifier: None,
         }
+    }
+
+    /// What connections are made with.
+    pub fn socket_options(&self) -> SocketOptions {
+        SocketOptions { syncnt: self.tcp_syncnt, interface: self.interface.clone() }
     }
 
     /// Sets the timeout in milliseconds; 0 and less is none.

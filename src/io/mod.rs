@@ -13,12 +13,12 @@ mod waiter;
 
 pub use copies::{Copies, copy};
 pub use datagram::{Datagrams, broadcast_addresses};
-pub use fork::process;
+pub use fork::{ends, has_ended, process};
 #[cfg(test)]
 pub use link::OUTGOING_SLICES;
 pub use link::{LinkId, Receive, Received, Wire};
 pub use memory::{Block, Destination, Source};
 pub use reactor::Reactor;
 pub use resolve::{host_name, resolve};
-pub use socket::{Connecting, PortKind, Stream};
+pub use socket::{Connecting, PortKind, SocketOptions, Stream};
 pub use thread::spawn;

@@ -128,21 +128,34 @@ impl AsRawFd for Stream {
     }
 }
 
+/// What is set on a socket before it connects.
+#[derive(Debug, Clone, Default)]
+pub struct SocketOptions {
+    /// How often a SYN is sent; 0 for the system's own number.
+    pub syncnt: u32,
+    /// The network interface to connect from; None for the system's choice.
+    pub interface: Option<Vec<u8>>,
+}
+
 /// A connection being made: the first address is tried at once, the next ones as long as that fails.
 pub struct Connecting {
     addresses: VecDeque<SocketAddr>,
     ports: PortKind,
-    syncnt: u32,
+    options: SocketOptions,
     attempt: Option<(Socket, SocketAddr)>,
     error: Error,
 }
 
 impl Connecting {
-    /// Starts connecting. `syncnt` is TCP_SYNCNT, 0 for the system's own number of SYNs.
-    pub fn start(addresses: impl IntoIterator<Item = SocketAddr>, ports: PortKind, syncnt: u32) -> Self {
+    /// Starts connecting.
+    pub fn start(
+        addresses: impl IntoIterator<Item = SocketAddr>,
+        ports: PortKind,
+        options: SocketOptions,
+    ) -> Self {
         let error = Error::new(libc::EADDRNOTAVAIL, "the server's name has no address");
         let addresses = addresses.into_iter().collect();
-        let mut new = Self { addresses, ports, syncnt, attempt: None, error };
+        let mut new = Self { addresses, ports, options, attempt: None, error };
         new.try_next();
         new
     }
@@ -150,7 +163,7 @@ impl Connecting {
     fn try_next(&mut self) {
         self.attempt = None;
         while let Some(address) = self.addresses.pop_front() {
-            match open(address, self.ports, self.syncnt) {
+            match open(address, self.ports, &self.options) {
                 Ok(socket) => {
                     self.attempt = Some((socket, address));
                     return;
@@ -186,14 +199,17 @@ fn failed(address: SocketAddr, error: &io::Error) -> Error {
 }
 
 /// A socket whose connect(2) has succeeded or is under way.
-fn open(address: SocketAddr, ports: PortKind, syncnt: u32) -> io::Result<Socket> {
+fn open(address: SocketAddr, ports: PortKind, options: &SocketOptions) -> io::Result<Socket> {
     let mut reserved = if ports == PortKind::Reserved { RESERVED.len() } else { 0 };
     loop {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
-        if syncnt > 0 {
-            set_syncnt(&socket, syncnt);
+        if options.syncnt > 0 {
+            set_syncnt(&socket, options.syncnt);
+        }
+        if let Some(interface) = &options.interface {
+            socket.bind_device(Some(interface))?;
         }
         if reserved > 0 {
             reserved -= 1;

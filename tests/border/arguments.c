@@ -197,6 +197,25 @@ static void no_result(struct nfsfh *handle)
     SURVIVES(turn(nfs, 200));
 }
 
+/* Where a handle should have gone there is NULL after an error, not what was there before. */
+static void no_handle_after_an_error(void)
+{
+    struct nfs_context *contexts[] = {nfs, NULL};
+    size_t i;
+
+    for (i = 0; i < COUNT(contexts); i++) {
+        struct nfsfh *files[5] = {(void *)1, (void *)1, (void *)1, (void *)1, NULL};
+        struct nfsdir *directory = (void *)1;
+
+        EXPECT(nfs_open(contexts[i], "/missing", O_RDONLY, &files[0]) < 0);
+        EXPECT(nfs_open2(contexts[i], "/missing", O_RDONLY, 0, &files[1]) < 0);
+        EXPECT(nfs_creat(contexts[i], "/missing/file", 0644, &files[2]) < 0);
+        EXPECT(nfs_create(contexts[i], "/missing/file", 0, 0644, &files[3]) < 0);
+        EXPECT(nfs_opendir(contexts[i], "/file", &directory) < 0);
+        EXPECT(memcmp(files, (struct nfsfh *[5]){NULL}, sizeof(files)) == 0 && directory == NULL);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct nfs_context *context;
@@ -213,8 +232,12 @@ int main(int argc, char **argv)
     no_path();
     no_handle();
     no_result(handle);
+    no_handle_after_an_error();
     no_context(handle, directory);
     nfs = context;
+    RETURNS(0, nfs_opendir(nfs, "/", &dir));
+    nfs_closedir(NULL, dir);
+    EXPECT(nfs_readdir(nfs, dir) == NULL && strstr(nfs_get_error(nfs), "not open"));
     nfs_closedir(nfs, directory);
     RETURNS(10, nfs_pread(nfs, handle, 0, 10, buffer));
     EXPECT(memcmp(buffer, "0123456789", 10) == 0);

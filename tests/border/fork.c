@@ -140,6 +140,59 @@ static void with_a_lock(void)
     nfs_destroy_context(other);
 }
 
+static void in_the_daemon(int result, pid_t parent, int patient)
+{
+    struct nfs_stat_64 st;
+    char buffer[100];
+
+    alarm(30);
+    while (patient && getppid() == parent)
+        usleep(1000);
+    broken_promises = finished = failed = 0;
+    RETURNS(0, nfs_stat64(nfs, "/file", &st));
+    RETURNS(100, nfs_pread(nfs, file, 0, sizeof(buffer), buffer));
+    EXPECT(memcmp(buffer, content, sizeof(content)) == 0);
+    RETURNS(0, nfs_pread_async(nfs, file, 0, sizeof(content), remember, NULL));
+    EXPECT(turn_until(nfs, &finished, 1) == 0 && failed == 0);
+    EXPECT(nfs_readdir(nfs, directory) != NULL);
+    nfs_closedir(nfs, directory);
+    RETURNS(0, nfs_lockf(nfs, file, NFS4_F_ULOCK, 0));
+    RETURNS(0, nfs_close(nfs, file));
+    RETURNS(0, nfs_umount(nfs));
+    nfs_destroy_context(nfs);
+    EXPECT(write(result, broken_promises ? "b" : "g", 1) == 1);
+    fflush(stdout);
+    _exit(0);
+}
+
+/* A program mounts, and becomes a daemon: its child goes on with what it has, once the parent is gone; or goes on at
+ * once, and the parent ends after a moment. */
+static void daemons(int patient, int milliseconds)
+{
+    pid_t program, parent;
+    char result = 0;
+    int ends[2];
+
+    EXPECT(pipe(ends) == 0);
+    program = fork();
+    if (program == 0) {
+        nfs = mounted();
+        RETURNS(0, nfs_open(nfs, "/file", O_RDWR, &file));
+        RETURNS(0, nfs_opendir(nfs, "/", &directory));
+        RETURNS(0, nfs_lockf(nfs, file, NFS4_F_TLOCK, 0));
+        nfs_get_fd(nfs);
+        parent = getpid();
+        if (fork() == 0)
+            in_the_daemon(ends[1], parent, patient);
+        usleep(milliseconds * 1000);
+        _exit(broken_promises != 0);
+    }
+    close(ends[1]);
+    EXPECT(read(ends[0], &result, 1) == 1 && result == 'g');
+    close(ends[0]);
+    expect_success(program);
+}
+
 static volatile int ending;
 
 static void *read_on(void *failures)
@@ -198,6 +251,10 @@ int main(int argc, char **argv)
     with_calls_under_way();
     exec();
     with_a_lock();
+    daemons(1, 0);
+    /* Valgrind has much to do at the end of a process. */
+    if (!getenv("LD_PRELOAD") || !strstr(getenv("LD_PRELOAD"), "vgpreload"))
+        daemons(0, 50);
     with_threads();
     RETURNS(100, nfs_pread(nfs, file, 0, sizeof(content), content));
     RETURNS(0, nfs_close(nfs, file));

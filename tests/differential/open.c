@@ -310,6 +310,9 @@ static void on_read_only(void)
     CASE("read-only open O_TRUNC", nfs_open(nfs, "/file", O_WRONLY | O_TRUNC, &fh));
     fh = NULL;
     CASE("read-only creat", nfs_creat(nfs, "/new", 0644, &fh));
+    CASE("read-only creat existing", nfs_creat(nfs, "/file", 0644, &fh));
+    CASE("read-only open O_WRONLY|O_CREAT existing", nfs_open(nfs, "/file", O_WRONLY | O_CREAT, &fh));
+    CASE("read-only open O_RDWR|O_CREAT|O_TRUNC existing", nfs_open(nfs, "/file", O_RDWR | O_CREAT | O_TRUNC, &fh));
     nfs_destroy_context(nfs);
     nfs = rw;
 }

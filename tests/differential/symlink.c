@@ -3,7 +3,7 @@
 
 static void read_link(const char *path, int size)
 {
-    char buffer[6000], label[60];
+    char buffer[6001], label[60];
     int ret;
 
     memset(buffer, '#', sizeof(buffer));

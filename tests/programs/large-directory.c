@@ -53,7 +53,7 @@ static double now(void)
 static int list(const char *directory)
 {
     struct nfs_context *nfs = nfs_init_context();
-    struct nfsdirent *entry;
+    struct nfsdirent *entry, *first, **entries;
     struct nfsdir *dir;
     struct rusage usage;
     size_t count = 0, twice = 0, odd = 0, i;
@@ -72,10 +72,21 @@ static int list(const char *directory)
         count++;
         odd += entry->inode == 0 || (entry->type != 1 && entry->name[0] != '.');
     }
+    /* Entries stay what they are until the directory is closed, and lead to each other. */
     names = malloc(count * sizeof(*names));
+    entries = malloc(count * sizeof(*entries));
     nfs_rewinddir(nfs, dir);
     for (i = 0; i < count; i++)
-        names[i] = nfs_readdir(nfs, dir)->name;
+        entries[i] = nfs_readdir(nfs, dir);
+    nfs_rewinddir(nfs, dir);
+    first = entry = nfs_readdir(nfs, dir);
+    for (i = 0; i < count && entry != NULL; i++, entry = entry->next) {
+        odd += entry != entries[i];
+        names[i] = entries[i]->name;
+    }
+    odd += i != count || entry != NULL || first != entries[0];
+    count = i;
+    free(entries);
     qsort(names, count, sizeof(*names), by_name);
     for (i = 0; i < count; i++) {
         const char *byte = names[i];

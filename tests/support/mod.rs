@@ -132,18 +132,24 @@ impl Drop for TempDir {
 }
 
 /// Compiles and links one C file with every common warning as an error. `flags` follow the source, so that they
-/// may name libraries.
+/// may name libraries. `$CC` is the compiler, and may have flags of its own.
 pub fn compile_c(source: &Path, program: &Path, flags: &[&str]) {
-    let compiler = env::var_os("CC").unwrap_or_else(|| "gcc".into());
-    let mut command = Command::new(compiler);
+    let compiler = env::var("CC").unwrap_or_else(|_| "gcc".into());
+    let mut words = compiler.split_whitespace();
+    let mut command = Command::new(words.next().expect("a compiler"));
+    command.args(words);
     command.args(["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-o"]).arg(program).arg(source).args(flags);
     let done = run(&mut command, Duration::from_secs(60));
     assert!(done.success(), "{} does not compile:\n{}", source.display(), done.stderr);
 }
 
-/// valgrind as part of a shell command: it exits with 99 for an error or a definite leak, and reports only those.
-pub const VALGRIND: &str = "valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
-                            --show-leak-kinds=definite";
+/// What watches over the memory of a program, as part of a shell command: `$LIBNFS_CHECKER`, or valgrind, which exits
+/// with 99 for an error or a definite leak, and reports only those.
+pub fn checker() -> String {
+    const VALGRIND: &str = "valgrind --quiet --error-exitcode=99 --leak-check=full \
+                            --errors-for-leak-kinds=definite --show-leak-kinds=definite";
+    env::var("LIBNFS_CHECKER").unwrap_or_else(|_| VALGRIND.into())
+}
 
 /// What a process did.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ mod waiter;
 pub use copies::{Copies, copy};
 pub use datagram::{Datagrams, broadcast_addresses};
 pub use fork::{ends, has_ended, process};
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub use link::OUTGOING_SLICES;
 pub use link::{LinkId, Receive, Received, Wire};
 pub use memory::{Block, Destination, Source};

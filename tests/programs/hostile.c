@@ -1,6 +1,6 @@
 /*
- * hostile sync|async HONEST: reads lines "NUMBER SERVER ACTION" and does each action on its server, with a timeout of
- * TIMEOUT milliseconds, and then something ordinary on the server HONEST. Prints for each
+ * hostile sync|async HONEST: reads lines "NUMBER SERVER ACTION TIMEOUT" and does each action on its server, with that
+ * timeout in milliseconds, and then something ordinary on the server HONEST. Prints for each
  *
  *     NUMBER STATUS MILLISECONDS PEAK ASKED COMPLAINTS...
  *
@@ -27,12 +27,11 @@
 #include <nfsc/libnfs-raw-mount.h>
 #include <nfsc/libnfs-raw-nfs.h>
 
-#define TIMEOUT 500
 #define MIB (1 << 20)
 #define EXPORT "/export"
 
 static struct nfs_context *nfs;
-static int async;
+static int async, timeout;
 /* Of the current line. */
 static double began, worst;
 static int status;
@@ -279,7 +278,7 @@ static void list_exports(const char *server)
         seen.calls = 0;
         judge(wait_for(mount_getexports_async(rpc, server, exports_done, NULL)));
     } else {
-        struct exportnode *exports = mount_getexports_timeout(server, TIMEOUT), *export;
+        struct exportnode *exports = mount_getexports_timeout(server, timeout), *export;
 
         status = exports ? 0 : -EIO;
         for (export = exports; export; export = export->ex_next)
@@ -419,7 +418,7 @@ int main(int argc, char **argv)
         return 2;
     async = strcmp(argv[1], "async") == 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    while (scanf("%d %99s %99s", &number, server, action) == 3) {
+    while (scanf("%d %99s %99s %d", &number, server, action, &timeout) == 4) {
         int end, final;
         size_t asked;
 
@@ -427,7 +426,7 @@ int main(int argc, char **argv)
         malloc_trim(0);
         forget_peak();
         nfs = nfs_init_context();
-        nfs_set_timeout(nfs, TIMEOUT);
+        nfs_set_timeout(nfs, timeout);
         act(server);
         final = status, end = (int)worst;
         began = now();

@@ -161,7 +161,7 @@ impl Answer for Arc<File> {
 }
 
 /// A handle.
-impl Answer for Arc<Directory> {
+impl Answer for Directory {
     fn give(self, callback: Callback) {
         match DIRECTORIES.insert(OpenDirectory::new(self)) {
             Ok(handle) => callback.call(0, handle.cast()),

@@ -1,8 +1,8 @@
 //! Directories.
 
 use std::cell::UnsafeCell;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use libc::{c_char, c_int, c_long, c_void, timeval};
 use once_cell::sync::OnceCell;
@@ -12,8 +12,9 @@ use super::attributes::{blocks, device};
 use super::callback::Callback;
 use super::guard::{guard, guard_or, stop_panics};
 use super::handle::DIRECTORIES;
+use super::lock;
 use super::types::{NFS_BLKSIZE, nfs_cb, nfs_context, nfsdir, nfsdirent};
-use crate::client::{Attributes, Directory, Entry, Time};
+use crate::client::{Attributes, Directory, Entries, Entry, Time};
 
 /// Opens a directory and reads all its entries, which then do not change any more (RFC 1813, READDIRPLUS). Stores
 /// it in `*nfsdir`, to be closed with nfs_closedir(), or NULL after an error. Returns 0 or -errno.
@@ -99,13 +100,22 @@ fn with<T>(nfs: *mut nfs_context, nfsdir: *mut nfsdir, act: impl FnOnce(&OpenDir
 
 /// A directory with its entries as C sees them.
 pub struct OpenDirectory {
-    directory: Arc<Directory>,
-    /// One for each entry, made when the first is asked for. They point to each other and to the names in the
-    /// directory, and stay what they are: a program may keep them until it closes the directory.
+    client_id: u64,
+    length: usize,
+    /// Of the next entry.
+    position: AtomicUsize,
+    /// Until the first entry is asked for.
+    packed: Mutex<Option<Entries>>,
     records: OnceCell<Records>,
 }
 
-struct Records(Box<[UnsafeCell<nfsdirent>]>);
+/// One record for each entry. They point to each other and to the names, and stay what they are: a program may keep
+/// them until it closes the directory.
+#[derive(Default)]
+struct Records {
+    records: Box<[UnsafeCell<nfsdirent>]>,
+    _names: Box<[u8]>,
+}
 
 // SAFETY: the records are written before anybody else sees them, and from then on by C alone.
 unsafe impl Send for Records {}
@@ -113,43 +123,53 @@ unsafe impl Send for Records {}
 unsafe impl Sync for Records {}
 
 impl OpenDirectory {
-    pub fn new(directory: Arc<Directory>) -> Arc<Self> {
-        Arc::new(Self { directory, records: OnceCell::new() })
+    pub fn new(directory: Directory) -> Arc<Self> {
+        let Directory { client_id, entries } = directory;
+        let (length, position) = (entries.len(), AtomicUsize::new(0));
+        Arc::new(Self {
+            client_id,
+            length,
+            position,
+            packed: Mutex::new(Some(entries)),
+            records: OnceCell::new(),
+        })
     }
 
     pub fn client_id(&self) -> u64 {
-        self.directory.client_id()
+        self.client_id
     }
 
     fn seek(&self, position: usize) {
-        self.directory.position().store(position, Ordering::Relaxed);
+        self.position.store(position, Ordering::Relaxed);
     }
 
     /// Where the next entry is, if there is one.
     fn position(&self) -> Option<usize> {
-        let position = self.directory.position().load(Ordering::Relaxed);
-        (position < self.directory.len()).then_some(position)
+        let position = self.position.load(Ordering::Relaxed);
+        (position < self.length).then_some(position)
     }
 
     /// The record of the next entry: each one once, of however many threads.
     fn next(&self) -> Option<*mut nfsdirent> {
-        let Records(records) = self.records.get_or_init(|| Records::new(&self.directory));
+        let records = &self.records.get_or_init(|| Records::new(lock(&self.packed).take())).records;
         let step = |position| (position < records.len()).then_some(position + 1);
-        let position = self.directory.position().fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
+        let position = self.position.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
         records.get(position.ok()?).map(UnsafeCell::get)
     }
 }
 
 impl Records {
-    fn new(directory: &Directory) -> Self {
-        let mut records = Vec::with_capacity(directory.len());
-        records.extend(directory.entries(0).map(|entry| UnsafeCell::new(record(&entry))));
+    /// As the records grow, what they are made of shrinks.
+    fn new(entries: Option<Entries>) -> Self {
+        let Some(entries) = entries else { return Self::default() };
+        let mut records = Vec::with_capacity(entries.len());
+        let names = entries.unpack(|entry| records.push(UnsafeCell::new(record(entry))));
         let mut records = records.into_boxed_slice();
         for index in 1..records.len() {
             let next = records[index].get();
             records[index - 1].get_mut().next = next;
         }
-        Self(records)
+        Self { records, _names: names }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use super::entries::{Entries, Entry};
 use super::join::all;
@@ -28,41 +27,20 @@ const LOOKUPS: usize = 32;
 
 /// A directory as it was when it was opened.
 pub struct Directory {
-    client: u64,
-    entries: Entries,
-    position: AtomicUsize,
-}
-
-impl Directory {
     /// The id of the context it was opened with.
-    pub fn client_id(&self) -> u64 {
-        self.client
-    }
-
-    /// How many entries it has.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// The entries from `position` on, in the server's order.
-    pub fn entries(&self, position: usize) -> impl Iterator<Item = Entry<'_>> {
-        self.entries.from(position)
-    }
-
-    /// The position of the next entry.
-    pub fn position(&self) -> &AtomicUsize {
-        &self.position
-    }
+    pub client_id: u64,
+    /// In the server's order.
+    pub entries: Entries,
 }
 
 impl Client {
-    pub async fn opendir(self: Arc<Self>, path: Vec<u8>) -> Result<Arc<Directory>> {
+    pub async fn opendir(self: Arc<Self>, path: Vec<u8>) -> Result<Directory> {
         let (client, path) = (&*self, &path);
         let open = self.on_paths(|session| async move {
             let walked = client.walk_to(&session, path, LastLink::Follow, false).await?;
             let place = walked.canonical().to_vec();
             let entries = client.read_directory(&session, &walked.object()?.handle, &place).await?;
-            Ok(Arc::new(Directory { client: client.id(), entries, position: AtomicUsize::new(0) }))
+            Ok(Directory { client_id: client.id(), entries })
         });
         open.await.map_err(|error: Error| error.during("opendir").at(path))
     }
@@ -98,12 +76,10 @@ impl Client {
                 Err(error) => return Err(error),
             }
         }
-        let mut entries = listing.entries;
-        if listing.incomplete {
-            entries = self.complete(session, directory, path, &entries).await?;
+        match listing.incomplete {
+            true => self.complete(session, directory, path, &listing.entries).await,
+            false => Ok(listing.entries),
         }
-        entries.finish();
-        Ok(entries)
     }
 
     /// Asks for the attributes that did not come with their entries.
@@ -115,8 +91,12 @@ impl Client {
         entries: &Entries,
     ) -> Result<Entries> {
         let mut complete = Entries::default();
-        for start in (0..entries.len()).step_by(LOOKUPS) {
-            let mut some: Vec<_> = entries.from(start).take(LOOKUPS).collect();
+        let mut left = entries.iter();
+        loop {
+            let mut some: Vec<_> = left.by_ref().take(LOOKUPS).collect();
+            if some.is_empty() {
+                return Ok(complete);
+            }
             let mut lookups = Vec::new();
             for entry in some.iter_mut().filter(|entry| entry.attributes.is_none()) {
                 lookups.push(Box::pin(async {
@@ -130,7 +110,6 @@ impl Client {
                 complete.push(&DirEntry { name: name.to_bytes(), fileid, attributes })?;
             }
         }
-        Ok(complete)
     }
 
     /// The attributes of an object in a directory. One that is gone by now has none.

@@ -1,8 +1,9 @@
 //! The entries of a directory in little memory.
 //!
 //! Neighbours have much in common: an entry is its name, and those words of its attributes in which it differs from
-//! the one before. Every [`GROUP`] entries this begins anew, so that each can be found.
+//! the one before. Every [`GROUP`] entries this begins anew.
 
+use std::collections::VecDeque;
 use std::ffi::CStr;
 
 use crate::attributes::{Attributes, FileType, Time};
@@ -27,14 +28,17 @@ pub struct Entry<'a> {
     pub attributes: Option<Attributes>,
 }
 
+/// Memory is given out, and given back, in chunks of about this size, bytes.
+const CHUNK: usize = 64 << 10;
+
 /// See the module.
 #[derive(Default)]
 pub struct Entries {
-    /// For each entry: the mask of the words that follow, these words, the name and a NUL.
-    bytes: Vec<u8>,
+    /// For each entry the mask of the words that follow, and these words; several groups in each chunk.
+    chunks: VecDeque<Vec<u8>>,
+    /// The names, each with a NUL behind it.
+    names: Vec<u8>,
     count: usize,
-    /// Where each group begins.
-    groups: Vec<usize>,
     last: [u32; WORDS],
 }
 
@@ -43,9 +47,9 @@ impl Entries {
         self.count
     }
 
-    /// Bytes in use.
+    /// Bytes of memory that they take.
     pub fn memory(&self) -> usize {
-        self.bytes.len()
+        self.chunks.len() * CHUNK + self.names.len()
     }
 
     /// Adds an entry. A name that leads elsewhere, or nowhere, would be a trap for the program: EIO.
@@ -55,80 +59,97 @@ impl Entries {
             return Err(Error::malformed(format!("{:?} is not a file name", String::from_utf8_lossy(name))));
         }
         if self.count.is_multiple_of(GROUP) {
-            self.groups.push(self.bytes.len());
             self.last = [0; WORDS];
+            if self.chunks.back().is_none_or(|chunk| chunk.len() > CHUNK - GROUP * LONGEST) {
+                self.chunks.push_back(Vec::new());
+            }
         }
+        let Some(chunk) = self.chunks.back_mut() else { return Ok(()) };
         let words = words(*fileid, attributes.as_ref());
         let mut mask = if attributes.is_some() { HAS_ATTRIBUTES } else { 0 };
-        let at = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 4]);
+        let at = chunk.len();
+        chunk.extend_from_slice(&[0; 4]);
         for (index, (word, last)) in words.iter().zip(&self.last).enumerate() {
             if word != last {
                 mask |= 1 << index;
-                self.bytes.extend_from_slice(&word.to_ne_bytes());
+                chunk.extend_from_slice(&word.to_ne_bytes());
             }
         }
-        self.bytes[at..at + 4].copy_from_slice(&mask.to_ne_bytes());
-        self.bytes.extend_from_slice(name);
-        self.bytes.push(0);
+        chunk[at..at + 4].copy_from_slice(&mask.to_ne_bytes());
+        self.names.extend_from_slice(name);
+        self.names.push(0);
         (self.last, self.count) = (words, self.count + 1);
         Ok(())
     }
 
-    /// Gives unused memory back.
-    pub fn finish(&mut self) {
-        self.bytes.shrink_to_fit();
+    /// The entries, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        let mut names = &self.names[..];
+        let mut unpacker = Unpacker::default();
+        let mut chunks = self.chunks.iter();
+        let mut rest = &[][..];
+        std::iter::from_fn(move || {
+            if rest.is_empty() {
+                rest = chunks.next()?;
+            }
+            let (fileid, attributes) = unpacker.next(&mut rest)?;
+            let name = CStr::from_bytes_until_nul(names).ok()?;
+            names = names.get(name.count_bytes() + 1..)?;
+            Some(Entry { name, fileid, attributes })
+        })
     }
 
-    /// The entries from `position` on.
-    pub fn from(&self, position: usize) -> Iter<'_> {
-        let group = position / GROUP;
-        let at = self.groups.get(group).copied().unwrap_or(self.bytes.len());
-        let rest = self.bytes.get(at..).unwrap_or_default();
-        let mut iter = Iter { rest, position: group * GROUP, last: [0; WORDS] };
-        for _ in group * GROUP..position {
-            iter.next();
+    /// Gives up the memory of what is handed out, but for the names: those are the result. `each` gets an entry, with a
+    /// name that stays where it is as long as the result.
+    pub fn unpack(mut self, mut each: impl FnMut(&Entry<'_>)) -> Box<[u8]> {
+        let names = std::mem::take(&mut self.names).into_boxed_slice();
+        let mut rest_of_names = &names[..];
+        let mut unpacker = Unpacker::default();
+        while let Some(chunk) = self.chunks.pop_front() {
+            let mut rest = &chunk[..];
+            while let Some((fileid, attributes)) = unpacker.next(&mut rest) {
+                let Ok(name) = CStr::from_bytes_until_nul(rest_of_names) else { break };
+                rest_of_names = rest_of_names.get(name.count_bytes() + 1..).unwrap_or_default();
+                each(&Entry { name, fileid, attributes });
+            }
         }
-        iter
+        names
     }
 }
 
-/// See [`Entries::from`].
-pub struct Iter<'a> {
-    rest: &'a [u8],
-    position: usize,
+/// The most that one entry takes in a chunk, bytes.
+const LONGEST: usize = 4 + 4 * WORDS;
+
+/// Reads what [`Entries::push`] has packed.
+#[derive(Default)]
+struct Unpacker {
+    count: usize,
     last: [u32; WORDS],
 }
 
-impl<'a> Iter<'a> {
-    fn word(&mut self) -> Option<u32> {
-        let (word, rest) = self.rest.split_first_chunk()?;
-        self.rest = rest;
-        Some(u32::from_ne_bytes(*word))
-    }
-}
-
-impl<'a> Iterator for Iter<'a> {
-    type Item = Entry<'a>;
-
-    fn next(&mut self) -> Option<Entry<'a>> {
-        let mask = self.word()?;
-        if self.position.is_multiple_of(GROUP) {
+impl Unpacker {
+    fn next(&mut self, rest: &mut &[u8]) -> Option<(u64, Option<Attributes>)> {
+        let mask = word(rest)?;
+        if self.count.is_multiple_of(GROUP) {
             self.last = [0; WORDS];
         }
-        self.position += 1;
+        self.count += 1;
         let mut changed = mask & !HAS_ATTRIBUTES;
         while changed != 0 {
-            let word = self.word()?;
+            let word = word(rest)?;
             *self.last.get_mut(changed.trailing_zeros() as usize)? = word;
             changed &= changed - 1;
         }
-        let name = CStr::from_bytes_until_nul(self.rest).ok()?;
-        self.rest = self.rest.get(name.count_bytes() + 1..)?;
         let fileid = joined(self.last[20], self.last[21]);
         let attributes = (mask & HAS_ATTRIBUTES != 0).then(|| attributes(&self.last, fileid)).flatten();
-        Some(Entry { name, fileid, attributes })
+        Some((fileid, attributes))
     }
+}
+
+fn word(rest: &mut &[u8]) -> Option<u32> {
+    let (word, behind) = rest.split_first_chunk()?;
+    *rest = behind;
+    Some(u32::from_ne_bytes(*word))
 }
 
 fn halves(number: u64) -> [u32; 2] {
@@ -198,20 +219,26 @@ mod tests {
         #[test]
         fn what_goes_in_comes_out(
             entries in prop::collection::vec(("[^/\0]{1,20}", 0u64..3, prop::option::of(some_attributes())), 0..200),
-            position in 0usize..220,
         ) {
             let mut packed = Entries::default();
             for (name, fileid, attributes) in &entries {
                 let entry = DirEntry { name: name.as_bytes(), fileid: *fileid, attributes: attributes.clone() };
                 packed.push(&entry).unwrap();
             }
-            packed.finish();
             prop_assert_eq!(packed.len(), entries.len());
-            let out: Vec<_> = packed.from(position).collect();
-            prop_assert_eq!(out.len(), entries.len().saturating_sub(position));
-            for (entry, (name, fileid, attributes)) in out.iter().zip(entries.iter().skip(position)) {
+            let out: Vec<_> = packed.iter().collect();
+            prop_assert_eq!(out.len(), entries.len());
+            for (entry, (name, fileid, attributes)) in out.iter().zip(&entries) {
                 prop_assert_eq!(entry.name.to_bytes(), name.as_bytes());
                 prop_assert_eq!((entry.fileid, &entry.attributes), (*fileid, attributes));
+            }
+            let mut names = Vec::new();
+            let kept = packed.unpack(|entry| names.push((entry.name.as_ptr().addr(), entry.fileid)));
+            prop_assert_eq!(names.len(), entries.len());
+            for ((address, fileid), entry) in names.into_iter().zip(&entries) {
+                let name = &kept[address - kept.as_ptr().addr()..];
+                prop_assert!(name.starts_with(entry.0.as_bytes()) && name[entry.0.len()] == 0);
+                prop_assert_eq!(fileid, entry.1);
             }
         }
     }

@@ -39,7 +39,7 @@ pub use crate::attributes::{Attributes, FileSystem, Time};
 pub use crate::v3::{Acl, AclEntry, Export};
 pub use directory::Directory;
 pub use discovery::find_local_servers;
-pub use entries::Entry;
+pub use entries::{Entries, Entry};
 pub use file::File;
 pub use locks::{Change, Span};
 pub use mount::exports;

@@ -458,9 +458,8 @@ EXTERN int nfs_get_version(struct nfs_context *nfs);
 
 #if !defined(LIBNFS_ABI_13)
 /**
- * Sets how long, in milliseconds, a synchronous call sleeps at most before it looks at the time again. Negative means
- * until something happens. No effect: a call sleeps until something happens or its own time is over, to the
- * millisecond.
+ * Sets how long, in milliseconds, a synchronous call sleeps at most before it looks at the time again. It is kept for
+ * nfs_get_poll_timeout(), and nothing else: calls wake when something happens and when their time is over.
  */
 EXTERN void nfs_set_poll_timeout(struct nfs_context *nfs, int milliseconds);
 #endif
@@ -541,7 +540,7 @@ EXTERN void nfs_set_dircache(struct nfs_context *nfs, int enabled);
  * - uid, gid: whom to act as
  * - nfsport, mountport: ports of the server's services; 0 asks its portmapper
  * - timeo: how long one call may take, in tenths of a second; 0 is as long as it takes
- * - retrans: how often a call is sent again
+ * - retrans: how often a call is sent again, over another connection, when the server says nothing for that long
  * - autoreconnect: how often a lost connection is made again; -1 without limit
  * - tcp-syncnt: how often a SYN is sent
  * - if: the network interface to connect from

@@ -254,7 +254,7 @@ lasts() { # PLAYER SECONDS
 seek() { # PLAYER SECONDS TOLERANCE
     call Player.Seek "$(jq -cn --argjson player "$1" --argjson to "$2" '{playerid: $player,
         value: {time: {hours: ($to / 3600 | floor), minutes: ($to % 3600 / 60 | floor), seconds: ($to % 60)}}}')"
-    wait_for 10 at "$1" "$2" $(($2 + $3))
+    wait_for 60 at "$1" "$2" $(($2 + $3)) # a machine with other things to do decodes slowly
 }
 
 active() {
@@ -270,14 +270,14 @@ silent() {
 plays() { # audio|video URL SECONDS TOLERANCE
     local player
     call Player.Open "$(jq -cn --arg file "$2" '{item: {$file}}')"
-    wait_for 20 active "$1"
+    wait_for 60 active "$1"
     player=$(jq '.[0].playerid' result)
-    wait_for 20 lasts "$player" "$3"
-    wait_for 20 at "$player" 1 $(($3 / 3))
+    wait_for 60 lasts "$player" "$3"
+    wait_for 60 at "$player" 1 $(($3 / 3))
     seek "$player" $(($3 / 3 * 2)) "$4"
     seek "$player" $(($3 / 10 * 9)) "$4"
     seek "$player" $(($3 / 20)) "$4"
-    wait_for 10 at "$player" $(($3 / 20 + 2)) $(($3 / 2))
+    wait_for 60 at "$player" $(($3 / 20 + 2)) $(($3 / 2))
     call Player.Stop "{\"playerid\": $player}"
     wait_for 10 silent
 }

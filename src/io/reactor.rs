@@ -279,6 +279,8 @@ impl<W: Wire> Reactor<W> {
 
     /// A turn that has nothing to wait for but the next reply can wait in recv(2) itself, which saves poll(2). The
     /// bell is not heard there, so it does not take longer than [`PATIENCE`]. False when there is more to wait for.
+    ///
+    /// The link is without its memory meanwhile: nobody else receives, for only who turns does.
     fn turn_receiving(&self, may_wait: impl Fn() -> bool) -> bool {
         let Some(mut loan) = self.state().lend() else { return false };
         let received = may_wait().then(|| loan.stream.receive_patiently(&mut loan.memory[..loan.room]));

@@ -26,7 +26,7 @@ fn every_workload() {
     make::library_13();
     let listed = bench(&["--list"]).stdout;
     let finished = bench(&["--parts", "time"]);
-    assert!(finished.success(), "{}", finished.how());
+    assert!(finished.success(), "{}: {}", finished.how(), finished.stderr);
     for workload in listed.lines() {
         let row = finished.stdout.lines().find(|line| line.split(' ').next() == Some(workload));
         let calls = row.and_then(|row| row.rsplit("  ").next()).expect("a row for each workload");
@@ -41,7 +41,7 @@ fn round_trips() {
     }
     make::library_13();
     let finished = bench(&["--parts", "trips", "mount-cold", "write-16m"]);
-    assert!(finished.success(), "{}", finished.how());
+    assert!(finished.success(), "{}: {}", finished.how(), finished.stderr);
     let row = |name: &str| {
         let row = finished.stdout.lines().find(|line| line.starts_with(name)).expect("a row");
         row.split_whitespace().skip(1).map_while(|word| word.parse().ok()).collect::<Vec<f64>>()

@@ -1,5 +1,6 @@
 """Where things run: namespaces of their own, processors, priorities, and programs that are started and ended."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -120,9 +121,12 @@ def build(library):
     commands = [["make", "--silent", *(str(BUILT.relative_to(ROOT) / name) for name in made)]]
     if library is None:
         commands.append(["make", "--silent", "LIBNFS_ABI=13"])
-    for command in commands:
-        if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
-            raise Failure(f"{' '.join(command)} failed")
+    BUILT.mkdir(parents=True, exist_ok=True)
+    with open(BUILT / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be building the same
+        for command in commands:
+            if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
+                raise Failure(f"{' '.join(command)} failed")
 
 
 def missing(tool):

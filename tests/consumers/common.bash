@@ -100,7 +100,8 @@ wait_for() { # SECONDS COMMAND...
 start() { # LOG COMMAND...
     local log=$1
     shift
-    "$@" >"$log" 2>&1 </dev/null &
+    : >"$log" # It is read before the command has begun.
+    "$@" >>"$log" 2>&1 </dev/null &
     children+=($!)
 }
 

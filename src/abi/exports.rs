@@ -75,7 +75,7 @@ unsafe fn exports(server: *const c_char, timeout: Option<c_int>) -> *mut ExportN
         let server = unsafe { text(server, "the server")? };
         let client = new_client()?;
         if let Some(milliseconds) = timeout {
-            client.settings().set_timeout(milliseconds);
+            client.change_settings(|settings| settings.set_timeout(milliseconds));
         }
         let result = client.run(client::exports(client.clone(), server));
         client.shut_down();

@@ -73,8 +73,7 @@ pub fn replies(input: &[u8]) {
     let (transport, reactor) = (bench.transport.clone(), bench.reactor.clone());
     let deadline = reactor.now() + Duration::from_secs(3600);
     let chunk = if *chunk == 0 { usize::MAX } else { usize::from(*chunk) * 16 };
-    let (timeout, own) = (None, credential.clone());
-    let nfs = Nfs { transport: transport.clone(), credential: own, timeout, deadline: None, reactor };
+    let nfs = Nfs::new(transport.clone(), credential.clone(), None, reactor);
     let answering = Answering { bench, chunk, body, bare: which & 0x80 != 0 };
     let set = SetAttributes::default();
     let (from, to) = ((&object, &b"from"[..]), (&object, &b"to"[..]));
@@ -319,7 +318,7 @@ impl<'a> Player<'a> {
         let (stream, server) = Stream::pair().ok()?;
         let nfs = nfs_init_context();
         let client = CONTEXTS.get(nfs).ok()?.client.clone();
-        client.settings().auto_traverse_mounts = false;
+        client.change_settings(|settings| settings.auto_traverse_mounts = false);
         client.adopt(stream, b"root", Limits { read_max: 4096, write_max: 1024, readdir: 4096 }).ok()?;
         let seen = Seen { calls: 0, status: 0, data: ptr::null_mut(), check: nothing };
         Some(Self { nfs, server, answers, calls: Vec::new(), seen: Box::new(seen) })

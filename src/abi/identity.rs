@@ -61,7 +61,8 @@ pub unsafe fn set_auth(handle: impl ContextHandle, auth: *mut Auth) {
             let copied = unsafe { credential(auth) };
             // SAFETY: the caller gives it away, whatever it says.
             unsafe { keep(&mut lock(&context.credentials), auth) };
-            context.client.settings().auth = copied?;
+            let copied = copied?;
+            context.client.change_settings(|settings| settings.auth = copied);
             Ok(())
         },
     );

@@ -13,15 +13,7 @@ use crate::error::{Error, Result};
 
 /// Changes settings. Without a context there is nothing to change.
 pub fn change(handle: impl ContextHandle, change: impl FnOnce(&mut Settings) -> Result<()>) {
-    guard_or(
-        handle,
-        |_| (),
-        |context| {
-            change(&mut context.client.settings())?;
-            context.client.settings_changed();
-            Ok(())
-        },
-    );
+    guard_or(handle, |_| (), |context| context.client.change_settings(change));
 }
 
 /// Changes settings, when nothing can go wrong.
@@ -155,7 +147,7 @@ pub extern "C" fn nfs_set_version(nfs: *mut nfs_context, version: c_int) -> c_in
             if !(3..=4).contains(&version) {
                 return Err(Error::new(libc::EINVAL, format!("NFS version {version} is not supported")));
             }
-            context.client.settings().version = bits(version);
+            context.client.change_settings(|settings| settings.version = bits(version));
             Ok(0)
         },
     )
@@ -227,7 +219,9 @@ pub extern "C" fn nfs_umask(nfs: *mut nfs_context, mask: u16) -> u16 {
         nfs,
         |_| 0,
         |context| {
-            let former = std::mem::replace(&mut context.client.settings().umask, mask.into());
+            let mask = mask.into();
+            let former =
+                context.client.change_settings(|settings| std::mem::replace(&mut settings.umask, mask));
             Ok(u16::try_from(former).unwrap_or(u16::MAX))
         },
     )

@@ -95,8 +95,7 @@ unsafe fn parse(nfs: *mut nfs_context, url: *const c_char, form: Form) -> *mut n
         |_| std::ptr::null_mut(),
         |context| {
             let url = parts()?;
-            context.client.settings().apply(&url.arguments)?;
-            context.client.settings_changed();
+            context.client.change_settings(|settings| settings.apply(&url.arguments))?;
             for_c(&url)
         },
     )

@@ -15,19 +15,14 @@ use crate::v3::{Patience, ReadReply, Reading, Stability, WriteReply, Writing};
 const WINDOW: usize = 32;
 
 impl Client {
-    /// Most bytes of one piece: the server's limit, or the program's own below it.
-    fn piece(&self, server: u32, own: Option<u64>) -> usize {
-        own.map_or(server, |own| own.clamp(1, server.into()) as u32) as usize
-    }
-
     /// Reads from `offset` until `to` is full or the file ends; returns the bytes read.
     pub async fn pread(self: Arc<Self>, file: Arc<File>, offset: u64, to: Destination) -> Result<usize> {
         let session = self.session();
-        let policy = Policy::of(&self.settings());
         let read = async {
-            match policy {
-                Some(policy) => Box::pin(self.read_cached(&session?, &file, policy, offset, to)).await,
-                None => self.read_at(&session?, &file, offset, to).await,
+            let session = session?;
+            match session.policy {
+                Some(policy) => Box::pin(self.read_cached(&session, &file, policy, offset, to)).await,
+                None => self.read_at(&session, &file, offset, to).await,
             }
         };
         read.await.map_err(|error: Error| error.during("read").at(&file.path))
@@ -72,7 +67,7 @@ impl Client {
     }
 
     async fn read_at(&self, session: &Session, file: &File, offset: u64, to: Destination) -> Result<usize> {
-        let piece = self.piece(session.mounted.limits.read_max, self.settings().read_max);
+        let piece = session.read_piece;
         if to.len() > piece || offset.checked_add(to.len() as u64).is_none() {
             return Box::pin(read_pieces(session, file, offset, to, piece)).await;
         }
@@ -140,7 +135,7 @@ impl Client {
         from: &Source,
         stability: Stability,
     ) -> Result<()> {
-        let piece = self.piece(session.mounted.limits.write_max, self.settings().write_max);
+        let piece = session.write_piece;
         let mut copy = None;
         let taken = if from.len() <= piece {
             let deadline = session.nfs.deadline_of_piece();

@@ -138,7 +138,7 @@ impl Client {
         };
         let (offset, length) = at.range(base)?;
         let wanted = Lock { file: file.handle, owner: file.locking.owner, exclusive, offset, length };
-        Ok((session.mounted, wanted, deadline))
+        Ok((session.mounted.clone(), wanted, deadline))
     }
 
     /// Gets a lock, and gives it back if the file was closed or the mount has ended in the meantime.

@@ -23,6 +23,7 @@ mod per_file;
 mod reconnect;
 mod remembered;
 mod service;
+mod session;
 mod settings;
 mod task;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod threads;
 mod unstable;
 
 use std::future::Future;
+use std::ops::Deref;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,13 +50,13 @@ pub use settings::Settings;
 
 use crate::error::{Error, Result};
 use crate::io::Reactor;
-use crate::rpc::{Connection, Credential};
-use crate::v3::Nfs;
+use crate::rpc::Connection;
 use cache::Caches;
 use commit::Written;
 use executor::Executor;
 use mount::Mounted;
 use service::ServiceThread;
+use session::{Session, Shared};
 
 /// One NFS context. Shared by its operations; every method may be called from any thread.
 pub struct Client {
@@ -63,22 +65,12 @@ pub struct Client {
     executor: Arc<Executor>,
     settings: Mutex<Settings>,
     mounted: Mutex<Option<Arc<Mounted>>>,
+    /// None until it is needed.
+    shared: Mutex<Option<Arc<Shared>>>,
     working_directory: Mutex<Vec<u8>>,
-    credential: Mutex<Option<(Identity, Credential)>>,
     caches: Caches,
     written: Written,
     service: Mutex<Option<ServiceThread>>,
-}
-
-/// Who a credential was made for.
-type Identity = (u32, u32, Vec<u32>);
-
-/// What one operation works with: the server as this caller may use it, and the mount.
-struct Session {
-    nfs: Nfs,
-    mounted: Arc<Mounted>,
-    /// Directories come upon are remembered.
-    remembers: bool,
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -97,7 +89,7 @@ impl Client {
             settings: Mutex::new(settings),
             mounted: Mutex::new(None),
             working_directory: Mutex::new(b"/".to_vec()),
-            credential: Mutex::new(None),
+            shared: Mutex::new(None),
             caches: Caches::default(),
             written: Written::default(),
             service: Mutex::new(None),
@@ -109,17 +101,32 @@ impl Client {
         self.id
     }
 
-    pub fn settings(&self) -> MutexGuard<'_, Settings> {
+    pub fn settings(&self) -> impl Deref<Target = Settings> {
         lock(&self.settings)
     }
 
-    /// To be called when a timeout has changed: a mounted connection has to know.
-    pub fn settings_changed(&self) {
+    /// Calls that begin from now on, also those of a mounted connection, follow the changed settings.
+    pub fn change_settings<T>(&self, change: impl FnOnce(&mut Settings) -> T) -> T {
+        let result = change(&mut lock(&self.settings));
+        self.tell_retry();
+        self.forget_shared();
+        result
+    }
+
+    /// A connection has to know when it is to send again.
+    fn tell_retry(&self) {
         let mounted = lock(&self.mounted).clone();
         if let Some(mounted) = mounted {
             let retry = self.settings().retry();
             mounted.transport.set_retry(retry);
         }
+    }
+
+    /// The former mount.
+    fn replace_mount(&self, mounted: Option<Mounted>) -> Option<Arc<Mounted>> {
+        let former = std::mem::replace(&mut *lock(&self.mounted), mounted.map(Arc::new));
+        self.forget_shared();
+        former
     }
 
     /// EINTR after [`Client::shut_down`].
@@ -173,8 +180,7 @@ impl Client {
         if let (true, Some(service)) = (alone, service) {
             service.stop();
         }
-        let mounted = lock(&self.mounted).take();
-        if let Some(mounted) = mounted {
+        if let Some(mounted) = self.replace_mount(None) {
             self.release_all_locks_now(&mounted);
         }
     }
@@ -200,37 +206,5 @@ impl Client {
     /// The current directory, from the root of the export on.
     pub fn working_directory(&self) -> Vec<u8> {
         lock(&self.working_directory).clone()
-    }
-
-    fn session(&self) -> Result<Session> {
-        let mounted = lock(&self.mounted).clone();
-        let mounted = mounted.ok_or_else(|| Error::new(libc::ENOTCONN, "nothing is mounted"))?;
-        let credential = self.credential()?;
-        let (timeout, remembers) = {
-            let settings = self.settings();
-            (settings.call_timeout(), settings.dircache)
-        };
-        let (transport, reactor) = (mounted.transport.clone(), self.reactor.clone());
-        let deadline = timeout.map(|timeout| reactor.now() + timeout);
-        let nfs = Nfs { transport, credential, timeout, deadline, reactor };
-        Ok(Session { nfs, mounted, remembers })
-    }
-
-    /// The credential of the next call; encoded again only when the identity has changed.
-    fn credential(&self) -> Result<Credential> {
-        let settings = self.settings();
-        if let Some(ready_made) = &settings.auth {
-            return Ok(ready_made.clone());
-        }
-        let mut cached = lock(&self.credential);
-        if let Some(((uid, gid, groups), credential)) = cached.as_ref()
-            && (*uid, *gid, groups) == (settings.uid, settings.gid, &settings.groups)
-        {
-            return Ok(credential.clone());
-        }
-        let credential = Credential::sys(settings.uid, settings.gid, &settings.groups)?;
-        let identity = (settings.uid, settings.gid, settings.groups.clone());
-        *cached = Some((identity, credential.clone()));
-        Ok(credential)
     }
 }

@@ -68,8 +68,8 @@ impl Client {
         })?;
         *lock(&self.working_directory) = b"/".to_vec();
         let (line, address) = (mounted.transport.supervise(), mounted.nfs_service);
-        *lock(&self.mounted) = Some(Arc::new(mounted));
-        self.settings_changed();
+        self.replace_mount(Some(mounted));
+        self.tell_retry();
         self.executor.spawn_background(keep_up(Arc::downgrade(&self), line, server, address))
     }
 
@@ -138,15 +138,14 @@ impl Client {
         deadline: Instant,
     ) -> Result<Mounted> {
         let Known { mount_service, nfs_service, root } = *known;
-        let (credential, reactor) = (self.credential()?, self.reactor.clone());
-        let nfs = Nfs { transport, credential, timeout: None, deadline: Some(deadline), reactor };
+        let nfs = Nfs::new(transport.clone(), self.credential()?, None, self.reactor.clone()).until(deadline);
         let (limits, attributes) = join(nfs.fsinfo(&root), nfs.getattr(&root)).await;
         let attributes = attributes?;
         if attributes.kind != FileType::Directory {
             return Err(Error::new(libc::ENOTDIR, "what the server exports is not a directory"));
         }
         Ok(Mounted {
-            transport: nfs.transport,
+            transport,
             root,
             fsid: attributes.fsid,
             limits: limits.map(sensible)?,
@@ -242,7 +241,7 @@ impl Client {
     /// Ends the mount. Whether the server hears of it does not matter: its list of mounts is advice only
     /// (RFC 1813, section 5.2.2).
     pub async fn umount(self: Arc<Self>) -> Result<()> {
-        let mounted = lock(&self.mounted).take();
+        let mounted = self.replace_mount(None);
         let mounted =
             mounted.ok_or_else(|| Error::new(libc::ENOTCONN, "nothing is mounted").during("umount"))?;
         *lock(&self.working_directory) = b"/".to_vec();

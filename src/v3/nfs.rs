@@ -1,5 +1,6 @@
 //! The procedures of NFSv3 (RFC 1813, section 3.3), typed by `nfs3_client`.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -18,13 +19,26 @@ use crate::rpc::{Connection, Credential, Transport};
 /// The NFS service as one operation sees it: a connection, who asks, and how much time there is.
 #[derive(Clone)]
 pub struct Nfs {
+    service: Arc<Service>,
+    /// When the operation is overdue.
+    pub deadline: Option<Instant>,
+}
+
+/// What operations share.
+pub struct Service {
     pub transport: Transport,
     pub credential: Credential,
     /// How long an operation may take, or one piece of a transfer.
-    pub timeout: Option<Duration>,
-    /// When the operation is overdue.
-    pub deadline: Option<Instant>,
-    pub reactor: Arc<Reactor<Connection>>,
+    timeout: Option<Duration>,
+    reactor: Arc<Reactor<Connection>>,
+}
+
+impl Deref for Nfs {
+    type Target = Service;
+
+    fn deref(&self) -> &Service {
+        &self.service
+    }
 }
 
 /// A created object; servers may leave out either part.
@@ -33,6 +47,26 @@ pub type Created = (Option<Handle>, Option<Attributes>);
 impl Nfs {
     pub const PROGRAM: u32 = PROGRAM;
     pub const VERSION: u32 = VERSION;
+
+    /// For operations that take `timeout` at most, or for as long as it takes.
+    pub fn new(
+        transport: Transport,
+        credential: Credential,
+        timeout: Option<Duration>,
+        reactor: Arc<Reactor<Connection>>,
+    ) -> Self {
+        Self { service: Arc::new(Service { transport, credential, timeout, reactor }), deadline: None }
+    }
+
+    /// For an operation that begins now.
+    pub fn begun_now(&self) -> Self {
+        Self { service: self.service.clone(), deadline: self.deadline_of_piece() }
+    }
+
+    /// For an operation that is overdue at `deadline`.
+    pub fn until(self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self }
+    }
 
     /// When a piece of a transfer that begins now is overdue.
     pub fn deadline_of_piece(&self) -> Option<Instant> {

@@ -46,7 +46,7 @@ fn reading_ahead_saves_calls_and_changes_nothing() {
     let (client, other, reads) = contexts();
     let data: Vec<u8> = (0..300_001u32).map(|index| (index / 5) as u8).collect();
     write(&other, &open(&other), 0, &data);
-    client.settings().readahead = 64 << 10;
+    client.change_settings(|settings| settings.readahead = 64 << 10);
     let file = open(&client);
     let mut back = Vec::new();
     loop {
@@ -64,7 +64,7 @@ fn reading_ahead_saves_calls_and_changes_nothing() {
 #[test]
 fn own_changes_are_seen_at_once() {
     let (client, _, reads) = contexts();
-    client.settings().pagecache = 16;
+    client.change_settings(|settings| settings.pagecache = 16);
     let (file, again) = (open(&client), open(&client));
     write(&client, &file, 0, b"one two three");
     assert_eq!(read(&client, &file, 4, 3), b"two");
@@ -83,10 +83,9 @@ fn own_changes_are_seen_at_once() {
 #[test]
 fn changes_of_others_are_seen_after_the_time_to_live() {
     let (client, other, _) = contexts();
-    {
-        let mut settings = client.settings();
+    client.change_settings(|settings| {
         (settings.pagecache, settings.pagecache_ttl) = (16, 1);
-    }
+    });
     let (file, theirs) = (open(&client), open(&other));
     write(&other, &theirs, 0, b"old");
     assert_eq!(read(&client, &file, 0, 3), b"old");
@@ -111,7 +110,7 @@ fn a_read_overtaken_by_a_write_is_not_kept() {
             let _ = gate.recv_timeout(Duration::from_secs(5));
         }
     }));
-    client.settings().pagecache = 16;
+    client.change_settings(|settings| settings.pagecache = 16);
     let file = open(&client);
     write(&client, &file, 0, b"before");
     let (open_gate, gate) = std::sync::mpsc::channel();

@@ -59,8 +59,8 @@ fn a_bad_cookie_begins_the_listing_anew() {
             refuse(passing.body, nfsstat3::NFS3ERR_BAD_COOKIE, READDIRPLUS);
         }
     });
-    client.settings().readdir_maxcount = 3000;
-    client.settings().readdir_dircount = 3000;
+    client.change_settings(|settings| settings.readdir_maxcount = 3000);
+    client.change_settings(|settings| settings.readdir_dircount = 3000);
     let names = names(&client);
     let mut once = names.clone();
     once.dedup();

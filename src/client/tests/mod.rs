@@ -44,10 +44,9 @@ fn mounted() -> Arc<Client> {
 
 fn mounted_at(port: u16) -> Arc<Client> {
     let client = Client::new(Settings::new(0, 0)).unwrap();
-    {
-        let mut settings = client.settings();
+    client.change_settings(|settings| {
         (settings.nfs_port, settings.mount_port) = (Some(port), Some(port));
-    }
+    });
     client.run(client.clone().mount(b"127.0.0.1".to_vec(), b"/".to_vec())).unwrap();
     client
 }
@@ -60,8 +59,8 @@ fn destination(memory: &mut [u8]) -> Destination {
 #[test]
 fn writes_and_reads_back_in_pieces() {
     let client = mounted();
-    client.settings().read_max = Some(10_000);
-    client.settings().write_max = Some(7_000);
+    client.change_settings(|settings| settings.read_max = Some(10_000));
+    client.change_settings(|settings| settings.write_max = Some(7_000));
     let flags = libc::O_CREAT | libc::O_RDWR;
     let file = client.run(client.clone().open(b"/dir/new".to_vec(), flags, 0o644)).unwrap();
     let data: Vec<u8> = (0..300_000u32).map(|index| (index / 7) as u8).collect();
@@ -155,10 +154,9 @@ fn shutting_down_ends_the_calls_of_other_threads() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let client = Client::new(Settings::new(0, 0)).unwrap();
-    {
-        let mut settings = client.settings();
+    client.change_settings(|settings| {
         (settings.nfs_port, settings.mount_port) = (Some(port), Some(port));
-    }
+    });
     // Three threads wait for a server that says nothing; one of them turns the crank.
     let waiting: Vec<_> = (0..3)
         .map(|_| {
@@ -181,11 +179,10 @@ fn a_silent_server_meets_the_deadline() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let client = Client::new(Settings::new(0, 0)).unwrap();
-    {
-        let mut settings = client.settings();
+    client.change_settings(|settings| {
         settings.timeout = Some(Duration::from_millis(200));
         (settings.nfs_port, settings.mount_port) = (Some(port), Some(port));
-    }
+    });
     let start = Instant::now();
     let error = client.run(client.clone().mount(b"127.0.0.1".to_vec(), b"/".to_vec())).unwrap_err();
     assert_eq!(error.errno(), libc::ETIMEDOUT, "{error}");

@@ -88,8 +88,7 @@ fn stat(client: &Arc<Client>) -> i32 {
 
 /// Another program's timeout is as good: changed after the mount.
 fn settings(client: &Client, change: impl FnOnce(&mut Settings)) {
-    change(&mut client.settings());
-    client.settings_changed();
+    client.change_settings(change);
 }
 
 #[test]

@@ -65,10 +65,9 @@ fn an_operation_that_needs_no_server_is_told_at_once() {
 fn new_connections_and_deadlines_do_not_wait_for_the_old_ones() {
     let client = Client::new(crate::client::Settings::new(0, 0)).unwrap();
     let port = server();
-    {
-        let mut settings = client.settings();
+    client.change_settings(|settings| {
         (settings.nfs_port, settings.mount_port) = (Some(port), Some(port));
-    }
+    });
     client.start_service().unwrap();
     thread::sleep(Duration::from_millis(50));
     let (sender, receiver) = mpsc::channel();

@@ -72,6 +72,14 @@ impl Callback {
         }
     }
 
+    /// Tells the end.
+    pub fn end<T: Answer>(self, result: Result<T>) {
+        match result {
+            Ok(answer) => answer.give(self),
+            Err(error) => self.fail(&error),
+        }
+    }
+
     /// Tells an error: its sentence can be read from `data` and from nfs_get_error().
     pub(super) fn fail(self, error: &Error) {
         if let Some(context) = self.context.upgrade() {
@@ -93,10 +101,7 @@ impl Context {
         callback: Callback,
         operation: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<c_int> {
-        self.client.spawn(operation, move |result| match result {
-            Ok(answer) => answer.give(callback),
-            Err(error) => callback.fail(&error),
-        })?;
+        self.client.spawn(operation, move |result| callback.end(result))?;
         Ok(0)
     }
 }

@@ -1,14 +1,16 @@
 //! Reading and writing.
 
 use std::slice;
+use std::sync::Arc;
 
 use libc::{c_int, c_void};
 
 use super::arguments::{buffer, counted, file, read_count, write_count};
 use super::callback::{Callback, Data, Number};
+use super::context::Context;
 use super::guard::guard;
 use super::types::{nfs_cb, nfs_context, nfsfh};
-use crate::client::Client;
+use crate::client::{Client, File, Place};
 use crate::error::Result;
 use crate::io::{Block, Destination, Source};
 
@@ -50,11 +52,8 @@ pub unsafe extern "C" fn nfs_pread_async(
     guard(nfs, |context| {
         // SAFETY: by the contract above.
         let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
-        let (file, block, client) =
-            (file(context, nfsfh)?, Block::new(read_count(count))?, context.client.clone());
-        // SAFETY: the only destination over the block, which is read when the operation is complete.
-        let to = unsafe { block.destination() };
-        context.submit(callback, async move { Ok(Data(block, client.pread(file, offset, to).await?)) })
+        let file = file(context, nfsfh)?;
+        submit_read(context, callback, file, Place::At(offset), count)
     })
 }
 
@@ -93,11 +92,8 @@ pub unsafe extern "C" fn nfs_read_async(
     guard(nfs, |context| {
         // SAFETY: by the contract above.
         let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
-        let (file, block, client) =
-            (file(context, nfsfh)?, Block::new(read_count(count))?, context.client.clone());
-        // SAFETY: the only destination over the block, which is read when the operation is complete.
-        let to = unsafe { block.destination() };
-        context.submit(callback, async move { Ok(Data(block, client.read(file, to).await?)) })
+        let file = file(context, nfsfh)?;
+        submit_read(context, callback, file, Place::Position, count)
     })
 }
 
@@ -139,12 +135,11 @@ pub unsafe extern "C" fn nfs_pwrite_async(
     private_data: *mut c_void,
 ) -> c_int {
     guard(nfs, |context| {
-        let (file, client) = (file(context, nfsfh)?, context.client.clone());
+        let file = file(context, nfsfh)?;
         // SAFETY: by the contract above.
         let (callback, from) =
-            unsafe { (Callback::new(context, nfs, cb, private_data)?, copy(&client, buf, count)?) };
-        context
-            .submit(callback, async move { client.pwrite(file, offset, from).await.map(counted).map(Number) })
+            unsafe { (Callback::new(context, nfs, cb, private_data)?, copy(&context.client, buf, count)?) };
+        submit_write(context, callback, file, Place::At(offset), from)
     })
 }
 
@@ -182,12 +177,41 @@ pub unsafe extern "C" fn nfs_write_async(
     private_data: *mut c_void,
 ) -> c_int {
     guard(nfs, |context| {
-        let (file, client) = (file(context, nfsfh)?, context.client.clone());
+        let file = file(context, nfsfh)?;
         // SAFETY: by the contract above.
         let (callback, from) =
-            unsafe { (Callback::new(context, nfs, cb, private_data)?, copy(&client, buf, count)?) };
-        context.submit(callback, async move { client.write(file, from).await.map(counted).map(Number) })
+            unsafe { (Callback::new(context, nfs, cb, private_data)?, copy(&context.client, buf, count)?) };
+        submit_write(context, callback, file, Place::Position, from)
     })
+}
+
+/// Queues a read into memory that the callback gets.
+fn submit_read(
+    context: &Context,
+    callback: Callback,
+    file: Arc<File>,
+    place: Place,
+    count: u64,
+) -> Result<c_int> {
+    let block = Block::new(read_count(count))?;
+    // SAFETY: the only destination over the block, which is read when the operation is complete.
+    let to = unsafe { block.destination() };
+    let done = move |result: Result<usize>| callback.end(result.map(|length| Data(block, length)));
+    context.client.start_read(file, place, to, done)?;
+    Ok(0)
+}
+
+/// Queues a write.
+fn submit_write(
+    context: &Context,
+    callback: Callback,
+    file: Arc<File>,
+    place: Place,
+    from: Source,
+) -> Result<c_int> {
+    let done = move |result: Result<usize>| callback.end(result.map(counted).map(Number));
+    context.client.start_write(file, place, from, done)?;
+    Ok(0)
 }
 
 /// The caller's buffer, as long as a single read can be.

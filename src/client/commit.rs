@@ -100,6 +100,12 @@ impl Client {
         Ok(())
     }
 
+    /// Whether there is more than [`Client::limit_unstable`] leaves alone.
+    pub(super) fn keeps_much(&self, file: &File) -> bool {
+        let committing = file.unstable.committing.load(Ordering::SeqCst);
+        self.written.is_too_much() || !committing && file.unstable.kept() > MUCH_KEPT
+    }
+
     async fn make_room(&self, session: &Session, file: &File) -> Result<()> {
         let _room = file.unstable.room.alone().await;
         match self.written.is_too_much() {

@@ -198,7 +198,7 @@ async fn finish_write(
 }
 
 /// Sends the rest when the server takes less than it was sent, and again when it is busy. The rest has one deadline.
-async fn write_on(
+pub(super) async fn write_on(
     session: &Session,
     file: &File,
     at: u64,
@@ -255,13 +255,13 @@ async fn read_pieces(
 }
 
 /// Nothing is left to ask for.
-fn is_complete(reply: &ReadReply, length: usize) -> bool {
+pub(super) fn is_complete(reply: &ReadReply, length: usize) -> bool {
     !reply.busy && (reply.count == 0 || reply.count == length || reply.eof)
 }
 
 /// Asks for the rest when the server sends less than it was asked for, and again when it is busy; returns all bytes of
 /// the piece. The rest has one deadline, into however many parts it falls.
-async fn read_on(
+pub(super) async fn read_on(
     session: &Session,
     file: &File,
     mut at: u64,
@@ -294,14 +294,14 @@ fn busy() -> Error {
 }
 
 /// What the replies to all WRITEs of some data say together.
-enum Taken {
+pub(super) enum Taken {
     AllStable,
     /// Some of it is unstable, under this verifier; None when that has changed.
     Unstable(Option<Verifier>),
 }
 
 impl Taken {
-    fn by(reply: &WriteReply) -> Self {
+    pub fn by(reply: &WriteReply) -> Self {
         let stable = reply.count == 0 || reply.stability == Stability::FileSync;
         if stable { Self::AllStable } else { Self::Unstable(Some(reply.verifier)) }
     }
@@ -315,7 +315,7 @@ impl Taken {
     }
 }
 
-fn check(reply: WriteReply, asked: Stability) -> Result<WriteReply> {
+pub(super) fn check(reply: WriteReply, asked: Stability) -> Result<WriteReply> {
     if reply.busy {
         return Ok(reply);
     }

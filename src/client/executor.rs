@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use super::crank::Crank;
 use super::lock;
+use super::single::Single;
 use super::task::{Operation, Task, Tasks};
-use super::threads::Threads;
+use super::threads::{Threads, Visit};
 use crate::error::{Error, Result};
 use crate::io::Reactor;
 use crate::rpc::Connection;
@@ -26,15 +27,23 @@ use crate::rpc::Connection;
 pub struct Executor {
     reactor: Arc<Reactor<Connection>>,
     tasks: Mutex<Tasks>,
-    ready: Mutex<VecDeque<Arc<dyn Task>>>,
-    /// Tasks whose callback has not begun though they are done.
-    completions: Mutex<VecDeque<Arc<dyn Task>>>,
+    ready: Mutex<VecDeque<Work>>,
+    /// What is done, but its callback has not begun.
+    completions: Mutex<VecDeque<Work>>,
+    /// Operations of a single call that are not among the completions.
+    singles: AtomicUsize,
     crank: Crank,
     /// Turns under way: what callbacks queue is sent at the end of the turn.
     servicing: AtomicUsize,
     closed: AtomicBool,
     threads: Threads,
     myself: Weak<Executor>,
+}
+
+/// An operation that can go on, or is complete.
+enum Work {
+    Task(Arc<dyn Task>),
+    Single(Box<dyn Single>),
 }
 
 /// Wakes a thread that waits for its synchronous call, or ends one that serves.
@@ -66,6 +75,7 @@ impl Executor {
             tasks: Mutex::default(),
             ready: Mutex::default(),
             completions: Mutex::default(),
+            singles: AtomicUsize::new(0),
             crank: Crank::default(),
             servicing: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -212,7 +222,30 @@ impl Executor {
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) -> Result<()> {
         let _inside = self.threads.enter(); // whoever shuts down waits for what becomes complete here
-        self.start(operation, done, false)?;
+        self.start(operation, done, false).map_err(|(error, _)| error)?;
+        self.submitted();
+        Ok(())
+    }
+
+    /// Starts operations of a single call, as long as the result is held; EINTR after [`Executor::shut_down`].
+    pub fn enter(&self) -> Result<Visit<'_>> {
+        let visit = self.threads.enter();
+        self.open().map(|()| visit)
+    }
+
+    /// An operation of a single call begins: it will be [`Executor::answered`].
+    pub fn begun(&self) {
+        self.singles.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The call of such an operation is over. In the middle of a turn.
+    pub fn answered(&self, single: Box<dyn Single>) {
+        lock(&self.ready).push_back(Work::Single(single));
+        self.reactor.ring_if_blocked();
+    }
+
+    /// Whoever turns the crank learns of operations that were started outside of a turn.
+    pub fn submitted(&self) {
         if self.servicing.load(Ordering::SeqCst) == 0 {
             self.reactor.submitted();
             if self.has_work() && self.reactor.has_descriptor() {
@@ -220,7 +253,6 @@ impl Executor {
             }
         }
         self.reactor.ring_if_blocked(); // whoever turns does not know of this yet
-        Ok(())
     }
 
     /// Starts something that nobody waits for: it ends by itself or with the context.
@@ -228,18 +260,21 @@ impl Executor {
         &self,
         operation: impl Future<Output = Result<()>> + Send + 'static,
     ) -> Result<()> {
-        self.start(operation, drop, true)
+        self.start(operation, drop, true).map_err(|(error, _)| error)
     }
 
-    fn start<T: Send + 'static>(
+    /// As [`Executor::spawn`], for who is inside; an error comes with `done`.
+    pub(super) fn start<T: Send + 'static, D: FnOnce(Result<T>) + Send + 'static>(
         &self,
         operation: impl Future<Output = Result<T>> + Send + 'static,
-        done: impl FnOnce(Result<T>) + Send + 'static,
+        done: D,
         background: bool,
-    ) -> Result<()> {
+    ) -> std::result::Result<(), (Error, D)> {
         let task = {
             let mut tasks = lock(&self.tasks);
-            self.open()?;
+            if let Err(error) = self.open() {
+                return Err((error, done));
+            }
             tasks.insert(background, |id| {
                 Operation::task(operation, done, id, background, self.myself.clone())
             })
@@ -250,20 +285,23 @@ impl Executor {
 
     /// Called when a task can go on.
     pub(super) fn ready(&self, task: Arc<dyn Task>) {
-        lock(&self.ready).push_back(task);
+        lock(&self.ready).push_back(Work::Task(task));
         self.reactor.ring_if_blocked();
     }
 
     fn run_ready(&self) {
         let due = lock(&self.ready).len();
         for _ in 0..due {
-            let Some(task) = self.next_ready() else { return };
-            self.poll_task(task);
+            match self.next_ready() {
+                Some(Work::Task(task)) => self.poll_task(task),
+                Some(Work::Single(single)) => self.go_on(single),
+                None => return,
+            }
         }
     }
 
-    /// The lock is given back before the task goes on.
-    fn next_ready(&self) -> Option<Arc<dyn Task>> {
+    /// The lock is given back before the operation goes on.
+    fn next_ready(&self) -> Option<Work> {
         lock(&self.ready).pop_front()
     }
 
@@ -275,28 +313,44 @@ impl Executor {
         let mut tasks = lock(&self.tasks);
         tasks.remove(&*task);
         if !task.is_background() {
-            lock(&self.completions).push_back(task);
+            lock(&self.completions).push_back(Work::Task(task));
         }
+    }
+
+    fn go_on(&self, single: Box<dyn Single>) {
+        let complete = single.go_on(self);
+        // Both at once, as above.
+        let mut completions = lock(&self.completions);
+        completions.extend(complete.map(Work::Single));
+        self.singles.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Runs the callbacks that are due now; what they cause is due in the next turn.
     fn run_completions(&self) {
         let due = lock(&self.completions).len();
         for _ in 0..due {
-            let Some(completion) = self.next_completion() else { return };
-            completion.complete();
+            if !self.run_completion() {
+                return;
+            }
         }
     }
 
-    /// The lock is given back before the callback runs.
-    fn next_completion(&self) -> Option<Arc<dyn Task>> {
-        lock(&self.completions).pop_front()
+    /// False when there is none.
+    fn run_completion(&self) -> bool {
+        let next = lock(&self.completions).pop_front(); // the lock is given back before the callback runs
+        match next {
+            Some(Work::Task(task)) => task.complete(),
+            Some(Work::Single(single)) => single.complete(),
+            None => return false,
+        }
+        true
     }
 
     /// Operations whose callback has not begun.
     pub fn length(&self) -> usize {
         let tasks = lock(&self.tasks);
-        tasks.foreground() + lock(&self.completions).len()
+        let completions = lock(&self.completions);
+        tasks.foreground() + completions.len() + self.singles.load(Ordering::SeqCst)
     }
 
     /// Gives up all operations: their callbacks run with EINTR, and the calls of other threads return, before this
@@ -310,17 +364,23 @@ impl Executor {
         for task in live {
             task.cancel(Error::new(libc::EINTR, "the context was destroyed"));
             if !task.is_background() {
-                lock(&self.completions).push_back(task);
+                lock(&self.completions).push_back(Work::Task(task));
             }
         }
-        while let Some(completion) = self.next_completion() {
-            completion.complete();
-        }
+        self.complete_all();
         let alone = self.threads.wait_for_others(LEAVING);
-        // What the others completed on their way out.
-        while let Some(completion) = self.next_completion() {
-            completion.complete();
-        }
+        self.complete_all(); // what the others began and completed on their way out
         alone
+    }
+
+    fn complete_all(&self) {
+        let error = Error::new(libc::EINTR, "the context was destroyed");
+        self.reactor.with_all(|connection| connection.give_up_told(&error));
+        while let Some(work) = self.next_ready() {
+            if let Work::Single(single) = work {
+                self.go_on(single);
+            }
+        }
+        while self.run_completion() {}
     }
 }

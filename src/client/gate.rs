@@ -42,6 +42,18 @@ impl Gate {
         .await
     }
 
+    /// As [`Gate::shared`], if nobody is in the way; whoever enters has to [`Gate::leave`].
+    pub fn enter(&self) -> bool {
+        let mut state = lock(&self.0);
+        let free = !state.alone && state.wanted == 0;
+        state.sharing += usize::from(free);
+        free
+    }
+
+    pub fn leave(&self) {
+        self.change(|state| state.sharing -= 1);
+    }
+
     pub async fn alone(&self) -> Alone<'_> {
         lock(&self.0).wanted += 1;
         let _wish = Wish(self);
@@ -70,7 +82,7 @@ impl Gate {
 
 impl Drop for Shared<'_> {
     fn drop(&mut self) {
-        self.0.change(|state| state.sharing -= 1);
+        self.0.leave();
     }
 }
 

@@ -6,6 +6,7 @@ mod cache;
 mod commit;
 mod crank;
 mod data;
+mod direct;
 mod directory;
 mod discovery;
 mod entries;
@@ -25,6 +26,7 @@ mod remembered;
 mod service;
 mod session;
 mod settings;
+mod single;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -39,6 +41,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use crate::attributes::{Attributes, FileSystem, Time};
 pub use crate::v3::{Acl, AclEntry, Export};
+pub use direct::Place;
 pub use directory::Directory;
 pub use discovery::find_local_servers;
 pub use entries::{Entries, Entry};

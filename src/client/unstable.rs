@@ -202,6 +202,11 @@ impl Unstable {
         lock(&self.state).error.take().map_or(Ok(()), Err)
     }
 
+    /// Whether there is an error that nobody has been told yet.
+    pub fn has_error(&self) -> bool {
+        lock(&self.state).error.is_some()
+    }
+
     /// Whether close has something to do.
     pub fn is_clean(&self) -> bool {
         let state = lock(&self.state);

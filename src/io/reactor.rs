@@ -131,6 +131,11 @@ impl<W: Wire> Reactor<W> {
         state.links.iter_mut().find(|link| link.id == id).map(|link| action(&mut link.wire))
     }
 
+    /// As [`Reactor::with`], for all links.
+    pub fn with_all(&self, action: impl FnMut(&mut W)) {
+        self.state().links.iter_mut().map(|link| &mut link.wire).for_each(action);
+    }
+
     /// Waits until `fd` is ready for `events`, ETIMEDOUT when `deadline` comes first.
     ///
     /// The caller keeps `fd` open until the future is done or dropped.

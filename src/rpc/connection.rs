@@ -2,12 +2,14 @@
 
 mod receive;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io::IoSlice;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::answer::{Answer, Caller, Head, Reply, Told};
 use super::message::{Message, Split};
 use super::record::Marks;
 use crate::error::{Error, Result};
@@ -15,6 +17,10 @@ use crate::io::{Destination, Receive, Received, Source, Wire};
 
 /// Bytes received at once when they have no better place to go.
 const STAGE: usize = 64 << 10;
+
+/// Records whose memory is kept for further ones, and what one may take, bytes.
+const SPARE_RECORDS: usize = 64;
+const SPARE_RECORD: usize = 1024;
 
 /// One call to make.
 pub struct Request {
@@ -37,22 +43,12 @@ pub struct Sink {
     pub usual: usize,
 }
 
-/// An accepted, successful reply.
-pub struct Reply {
-    bytes: Vec<u8>,
-    body: usize,
-    /// Bytes that went into the sink; the body ends where they began then.
-    pub received: Option<usize>,
-    /// What was left of the sink.
-    pub rest: Option<Destination>,
-    /// The call was sent more than once: the server may have done it before.
-    pub resent: bool,
-}
-
-impl Reply {
-    /// The procedure's result.
-    pub fn body(&self) -> &[u8] {
-        self.bytes.get(self.body..).unwrap_or_default()
+impl Sink {
+    /// What is left of it.
+    fn rest(mut self, result: &Result<Head>) -> Destination {
+        let received = result.as_ref().ok().and_then(|head| head.received);
+        drop(self.to.split_front(received.unwrap_or(0)));
+        self.to
     }
 }
 
@@ -71,7 +67,7 @@ struct Call {
     sink: Option<Sink>,
     deadline: Option<Instant>,
     limit: usize,
-    waker: Option<Waker>,
+    caller: Caller,
     /// It was on its way when a connection was lost: the server may have done it already.
     resent: bool,
     /// When to look whether the server has said anything, and how many replies there were before.
@@ -117,6 +113,8 @@ pub struct Connection {
     retry: Option<Retry>,
     /// Who makes another connection when this one is lost.
     supervisor: Option<Waker>,
+    /// Memory for records.
+    spare: Vec<Vec<u8>>,
 }
 
 /// Whether there is a connection, and whether there may be another one.
@@ -149,6 +147,7 @@ impl Connection {
             answered: 0,
             retry: None,
             supervisor: None,
+            spare: Vec::new(),
         }
     }
 
@@ -187,42 +186,35 @@ impl Connection {
         }
     }
 
-    /// Queues a call; the xid names it from now on.
+    /// Queues a call that is polled; the xid names it from now on.
     pub fn start(&mut self, request: Request) -> u32 {
+        self.queue(request, Caller::Task(None))
+    }
+
+    /// Queues a call whose result `told` gets. `make` is given memory for the message.
+    pub fn start_telling(&mut self, make: impl FnOnce(Vec<u8>) -> Request, told: Box<dyn Told>) {
+        let request = make(self.spare.pop().unwrap_or_default());
+        self.queue(request, Caller::Told(told));
+    }
+
+    fn queue(&mut self, request: Request, caller: Caller) -> u32 {
         let xid = self.next_xid;
         self.next_xid = xid.wrapping_add(1);
         let Request { message, source, sink, deadline, limit } = request;
         let source = source.unwrap_or_default();
-        let sealed = match &self.failed {
-            Some(error) => Err(error.clone()),
-            None => message.seal(xid, source.len()),
-        };
-        let mut call = Call {
-            record: Vec::new(),
-            source,
-            sink,
-            deadline,
-            limit,
-            waker: None,
-            resent: false,
-            look: None,
-            answered: self.answered,
-            result: None,
-        };
-        match sealed {
-            Ok(record) => {
-                call.record = record;
-                self.queue.push_back(xid);
-                self.deadlines.extend(deadline.map(|deadline| (deadline, xid)));
-                call.look = self.first_look(deadline);
-                self.deadlines.extend(call.look.map(|look| (look, xid)));
-                self.waiting += 1;
-            }
-            Err(error) => {
-                (call.source, call.sink, call.result) = (Source::default(), None, Some(Err(error)));
-            }
-        }
+        let (record, sealed) = message.seal(xid, source.len());
+        let refused = self.failed.clone().or(sealed.err());
+        let look = self.first_look(deadline);
+        let (resent, answered, result) = (false, self.answered, None);
+        let call = Call { record, source, sink, deadline, limit, caller, resent, look, answered, result };
         self.calls.insert(xid, call);
+        self.waiting += 1;
+        self.deadlines.extend(deadline.map(|deadline| (deadline, xid)));
+        self.deadlines.extend(look.map(|look| (look, xid)));
+        match refused {
+            Some(error) => self.finish(xid, Err(error)),
+            None => self.queue.push_back(xid),
+        }
         if matches!(self.line, Line::Down(_)) {
             self.wake_supervisor();
         }
@@ -235,9 +227,9 @@ impl Connection {
             return Poll::Ready(Err(Error::new(libc::EINVAL, "the call is over")));
         };
         if call.result.is_none() {
-            match &mut call.waker {
-                Some(old) => old.clone_from(waker),
-                None => call.waker = Some(waker.clone()),
+            match &mut call.caller {
+                Caller::Task(Some(old)) => old.clone_from(waker),
+                caller => *caller = Caller::Task(Some(waker.clone())),
             }
             return Poll::Pending;
         }
@@ -251,26 +243,68 @@ impl Connection {
         self.calls.remove(&xid);
     }
 
-    fn finish(&mut self, xid: u32, result: Result<Reply>) {
+    /// Ends the calls whose results are told.
+    pub fn give_up_told(&mut self, error: &Error) {
+        let told = |call: &Call| matches!(call.caller, Caller::Told(_));
+        let told: Vec<u32> = self.calls.iter().filter(|(_, call)| told(call)).map(|(xid, _)| *xid).collect();
+        for xid in told {
+            self.finish(xid, Err(error.clone()));
+        }
+    }
+
+    fn finish(&mut self, xid: u32, result: Result<Head>) {
         self.forget_unsent(xid);
-        let Some(call) = self.calls.get_mut(&xid).filter(|call| call.result.is_none()) else { return };
+        let Entry::Occupied(mut entry) = self.calls.entry(xid) else { return };
+        let call = entry.get_mut();
+        if call.result.is_some() {
+            return;
+        }
         self.answered += u64::from(result.is_ok());
-        (call.source, call.sink, call.result) = (Source::default(), None, Some(result));
         self.waiting -= 1;
-        if let Some(deadline) = call.deadline {
-            self.deadlines.remove(&(deadline, xid));
+        for instant in [call.deadline, call.look].into_iter().flatten() {
+            self.deadlines.remove(&(instant, xid));
         }
-        if let Some(look) = call.look {
-            self.deadlines.remove(&(look, xid));
-        }
-        if let Some(waker) = call.waker.take() {
-            waker.wake();
+        match &mut call.caller {
+            Caller::Task(waker) => {
+                let waker = waker.take();
+                call.source = Source::default();
+                let (rest, resent) = (call.sink.take().map(|sink| sink.rest(&result)), call.resent);
+                call.result = Some(result.map(|head| Reply { head, rest, resent }));
+                waker.into_iter().for_each(Waker::wake);
+            }
+            Caller::Told(_) => {
+                let call = entry.remove();
+                let rest = call.sink.map(|sink| sink.rest(&result));
+                if let Caller::Told(told) = call.caller {
+                    match &result {
+                        Ok(head) => {
+                            told.told(Ok(Answer { body: head.body(), received: head.received, rest }))
+                        }
+                        Err(error) => told.told(Err(error.clone())),
+                    }
+                }
+                self.use_again(call.record, result);
+            }
         }
         if matches!(self.phase, Phase::Data { xid: current, .. } if current == xid) {
             self.phase = Phase::Unwanted;
         }
-        while self.sent.front().is_some_and(|xid| !self.is_waiting(*xid)) {
+        while self.sent.front().is_some_and(|sent| *sent == xid || !self.is_waiting(*sent)) {
             self.sent.pop_front();
+        }
+    }
+
+    /// Keeps memory for further calls and replies.
+    fn use_again(&mut self, mut record: Vec<u8>, result: Result<Head>) {
+        if self.spare.len() < SPARE_RECORDS && record.capacity() <= SPARE_RECORD {
+            record.clear();
+            self.spare.push(record);
+        }
+        if let Ok(Head { mut bytes, .. }) = result
+            && bytes.capacity() <= SPARE_RECORD
+        {
+            bytes.clear();
+            self.head = bytes;
         }
     }
 

@@ -229,7 +229,7 @@ impl Game {
             let Poll::Ready(result) = self.connection.poll(call.xid, Waker::noop()) else { continue };
             if let Ok(reply) = &result {
                 let room = call.block.as_ref().map_or(0, Block::len);
-                assert!(reply.received.unwrap_or(0) <= room, "more than there is room for");
+                assert!(reply.head.received.unwrap_or(0) <= room, "more than there is room for");
                 assert!(reply.body().len() <= 4096, "longer than the limit");
             }
             drop(result);

@@ -7,6 +7,9 @@ use crate::xdr::Reader;
 const CALL: u32 = 0;
 const REPLY: u32 = 1;
 const RPC_VERSION: u32 = 2;
+
+/// Most calls are no longer than this, beside their data.
+const USUAL_LENGTH: usize = 256;
 const LAST_FRAGMENT: u32 = 0x8000_0000;
 
 /// Where the xid stands in a call: behind the record mark.
@@ -18,7 +21,18 @@ pub struct Message(Vec<u8>);
 impl Message {
     /// The header of a call; arguments are to be appended.
     pub fn call(program: u32, version: u32, procedure: u32, credential: &Credential) -> Self {
-        let mut bytes = Vec::with_capacity(256);
+        Self::call_in(Vec::new(), program, version, procedure, credential)
+    }
+
+    /// As [`Message::call`], in memory that is there, and empty.
+    pub fn call_in(
+        mut bytes: Vec<u8>,
+        program: u32,
+        version: u32,
+        procedure: u32,
+        credential: &Credential,
+    ) -> Self {
+        bytes.reserve(USUAL_LENGTH);
         for word in [0, 0, CALL, RPC_VERSION, program, version, procedure] {
             bytes.extend_from_slice(&word.to_be_bytes());
         }
@@ -32,15 +46,15 @@ impl Message {
         &mut self.0
     }
 
-    /// Fills in mark and xid; `data` bytes of payload (padded) follow the message itself.
-    pub(super) fn seal(mut self, xid: u32, data: usize) -> Result<Vec<u8>> {
-        let length = u32::try_from(self.0.len() - 4 + data.next_multiple_of(4))
-            .ok()
-            .filter(|length| length & LAST_FRAGMENT == 0)
-            .ok_or_else(|| Error::new(libc::EMSGSIZE, "the call is too long for one record"))?;
-        self.0[..4].copy_from_slice(&(length | LAST_FRAGMENT).to_be_bytes());
+    /// Fills in mark and xid; `data` bytes of payload (padded) follow the message itself. An error when they are too
+    /// many.
+    pub(super) fn seal(mut self, xid: u32, data: usize) -> (Vec<u8>, Result<()>) {
+        let length = u32::try_from(self.0.len() - 4 + data.next_multiple_of(4));
+        let length = length.ok().filter(|length| length & LAST_FRAGMENT == 0);
+        self.0[..4].copy_from_slice(&(length.unwrap_or(0) | LAST_FRAGMENT).to_be_bytes());
         self.0[XID].copy_from_slice(&xid.to_be_bytes());
-        Ok(self.0)
+        let too_long = || Error::new(libc::EMSGSIZE, "the call is too long for one record");
+        (self.0, length.map(drop).ok_or_else(too_long))
     }
 }
 
@@ -186,7 +200,7 @@ mod tests {
     #[test]
     fn mark_counts_the_padded_data() {
         let credential = Credential::raw(0, b"").unwrap();
-        let sealed = Message::call(1, 2, 3, &credential).seal(9, 5).unwrap();
+        let sealed = Message::call(1, 2, 3, &credential).seal(9, 5).0;
         assert_eq!(sealed[..8], words(&[LAST_FRAGMENT | (sealed.len() as u32 - 4 + 8), 9])[..]);
     }
 }

@@ -1,5 +1,6 @@
 //! ONC RPC version 2 (RFC 5531) without a socket or a clock.
 
+mod answer;
 mod auth;
 mod connection;
 #[cfg(all(any(test, fuzzing), not(libnfs_abi = "13")))]
@@ -12,8 +13,9 @@ mod record;
 mod tests;
 mod transport;
 
+pub use answer::{Answer, Reply, Told};
 pub use auth::Credential;
-pub use connection::{Connection, Reply, Request, Retry, Sink};
+pub use connection::{Connection, Request, Retry, Sink};
 pub use message::{Message, Split};
 pub use pending::Pending;
 pub use portmap::{answers, callit, getaddr_arguments, getaddr_port};

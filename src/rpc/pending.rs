@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::connection::{Connection, Reply, Request};
+use super::answer::Reply;
+use super::connection::{Connection, Request};
 use crate::error::{Error, Result};
 use crate::io::{LinkId, Reactor};
 

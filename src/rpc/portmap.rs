@@ -45,7 +45,8 @@ pub fn callit(program: u32, version: u32, procedure: u32) -> Result<Vec<u8>> {
         message.arguments().extend_from_slice(&word.to_be_bytes());
     }
     let xid = std::process::id();
-    Ok(message.seal(xid, 0)?.split_off(4)) // no record mark in a datagram
+    let (mut record, sealed) = message.seal(xid, 0);
+    sealed.map(|()| record.split_off(4)) // no record mark in a datagram
 }
 
 /// Whether a datagram is a successful answer to `question`.

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::Credential;
-use super::connection::{Connection, Reply, Request, Retry, Sink};
+use super::answer::Reply;
+use super::connection::{Connection, Request, Retry, Sink};
 use super::message::{Message, Split};
 use crate::error::{Error, Result};
 use crate::io::{Block, OUTGOING_SLICES, Received, Source, Wire};
@@ -303,7 +304,7 @@ fn a_refused_read_brings_its_status() {
     drain(&mut connection, 1000);
     feed(&mut connection, &record(&reply(xid, &words(&[70, 0])), &[]), &[1000]).unwrap();
     let reply = result(&mut connection, xid).unwrap().unwrap();
-    assert_eq!((reply.body(), reply.received), (&words(&[70, 0])[..], None));
+    assert_eq!((reply.body(), reply.head.received), (&words(&[70, 0])[..], None));
 }
 
 #[test]
@@ -333,7 +334,7 @@ fn what_has_no_answer_survives_a_lost_connection() {
     feed(&mut connection, &whole, &[5000]).unwrap();
     feed(&mut connection, &record(&reply(unsent, b""), &[]), &[1000]).unwrap();
     let reply = result(&mut connection, read).unwrap().unwrap();
-    assert!(reply.resent && reply.received == Some(40_000));
+    assert!(reply.resent && reply.head.received == Some(40_000));
     drop(reply);
     assert!(contents(&block) == data);
     assert!(!result(&mut connection, unsent).unwrap().unwrap().resent);
@@ -390,7 +391,7 @@ proptest! {
             let reply = result(&mut connection, xid).expect("answered").map_err(|error: Error| error.to_string());
             let reply = reply.unwrap();
             if is_read {
-                prop_assert_eq!(reply.received, Some(data.len()));
+                prop_assert_eq!(reply.head.received, Some(data.len()));
                 drop(reply);
                 let bytes = contents(&block);
                 prop_assert_eq!(&bytes[..data.len()], &data[..]);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use super::answer::Told;
 use super::connection::{Connection, Request, Retry};
 use super::pending::Pending;
 use crate::error::{Error, Result};
@@ -59,6 +60,16 @@ impl Transport {
     /// Does nothing for a while.
     pub async fn sleep(&self, duration: Duration) {
         self.0.reactor.sleep(duration).await;
+    }
+
+    /// Queues a call whose result `told` gets, perhaps before this returns. `make` is given memory for the message.
+    pub fn tell(&self, make: impl FnOnce(Vec<u8>) -> Request, told: Box<dyn Told>) {
+        let Link { reactor, id } = &*self.0;
+        let mut told = Some(told);
+        reactor.with(*id, |connection| told.take().map(|told| connection.start_telling(make, told)));
+        if let Some(told) = told {
+            told.told(Err(Error::new(libc::ENOTCONN, "the connection is closed")));
+        }
     }
 
     /// Queues a call at once.

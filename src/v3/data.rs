@@ -13,7 +13,7 @@ use super::status::nfs_error;
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
 use crate::io::{Destination, Source};
-use crate::rpc::{Message, Pending, Request, Sink, Split};
+use crate::rpc::{Answer, Message, Pending, Request, Sink, Split, Told};
 use crate::xdr::Reader;
 
 /// Longest READ or WRITE reply beside its data, bytes.
@@ -65,7 +65,12 @@ pub struct Writing(Pending, usize);
 impl Nfs {
     /// The beginning of a call whose arguments begin with a file handle.
     pub(super) fn call_on(&self, procedure: NFS_PROGRAM, file: &Handle) -> Message {
-        let mut message = Message::call(nfs3::PROGRAM, nfs3::VERSION, procedure as u32, &self.credential);
+        self.call_on_in(Vec::new(), procedure, file)
+    }
+
+    fn call_on_in(&self, memory: Vec<u8>, procedure: NFS_PROGRAM, file: &Handle) -> Message {
+        let mut message =
+            Message::call_in(memory, nfs3::PROGRAM, nfs3::VERSION, procedure as u32, &self.credential);
         put_opaque(message.arguments(), file.as_bytes());
         message
     }
@@ -73,11 +78,27 @@ impl Nfs {
     /// Asks for as many bytes as fit into `to`, which must be at most the server's limit. The call is on its way
     /// when this returns.
     pub fn read(&self, file: &Handle, offset: u64, to: Destination, deadline: Option<Instant>) -> Reading {
-        let mut message = self.call_on(NFS_PROGRAM::NFSPROC3_READ, file);
+        Reading(self.transport.start(self.read_call(Vec::new(), file, offset, to, deadline)))
+    }
+
+    /// As [`Nfs::read`]; `told` gets the reply, to be read by [`ReadReply::read`].
+    pub fn tell_read(&self, file: &Handle, offset: u64, to: Destination, told: Box<dyn Told>) {
+        self.transport.tell(|memory| self.read_call(memory, file, offset, to, self.deadline), told);
+    }
+
+    fn read_call(
+        &self,
+        memory: Vec<u8>,
+        file: &Handle,
+        offset: u64,
+        to: Destination,
+        deadline: Option<Instant>,
+    ) -> Request {
+        let mut message = self.call_on_in(memory, NFS_PROGRAM::NFSPROC3_READ, file);
         message.arguments().extend_from_slice(&offset.to_be_bytes());
         message.arguments().extend_from_slice(&(to.len() as u32).to_be_bytes());
         let sink = Some(Sink { to, split: split_read, usual: USUAL_READ_BODY });
-        Reading(self.transport.start(Request { message, source: None, sink, deadline, limit: MAX_REPLY }))
+        Request { message, source: None, sink, deadline, limit: MAX_REPLY }
     }
 
     /// Sends `from`, which must be at most the server's limit. The call is on its way when this returns.
@@ -89,7 +110,34 @@ impl Nfs {
         stability: Stability,
         deadline: Option<Instant>,
     ) -> Writing {
-        let mut message = self.call_on(NFS_PROGRAM::NFSPROC3_WRITE, file);
+        let length = from.len();
+        let call = self.write_call(Vec::new(), file, offset, from, stability, deadline);
+        Writing(self.transport.start(call), length)
+    }
+
+    /// As [`Nfs::write`]; `told` gets the reply, to be read by [`WriteReply::read`].
+    pub fn tell_write(
+        &self,
+        file: &Handle,
+        offset: u64,
+        from: Source,
+        stability: Stability,
+        told: Box<dyn Told>,
+    ) {
+        let call = |memory| self.write_call(memory, file, offset, from, stability, self.deadline);
+        self.transport.tell(call, told);
+    }
+
+    fn write_call(
+        &self,
+        memory: Vec<u8>,
+        file: &Handle,
+        offset: u64,
+        from: Source,
+        stability: Stability,
+        deadline: Option<Instant>,
+    ) -> Request {
+        let mut message = self.call_on_in(memory, NFS_PROGRAM::NFSPROC3_WRITE, file);
         let (length, arguments) = (from.len(), message.arguments());
         let stable = match stability {
             Stability::Unstable => stable_how::UNSTABLE,
@@ -99,18 +147,22 @@ impl Nfs {
         for word in [length as u32, stable as u32, length as u32] {
             arguments.extend_from_slice(&word.to_be_bytes());
         }
-        let request = Request { message, source: Some(from), sink: None, deadline, limit: MAX_REPLY };
-        Writing(self.transport.start(request), length)
+        Request { message, source: Some(from), sink: None, deadline, limit: MAX_REPLY }
     }
 }
 
 impl Reading {
     pub async fn done(self) -> Result<ReadReply> {
-        let reply = self.0.await?;
-        if is_busy(reply.body()) {
+        ReadReply::read(self.0.await?.answer())
+    }
+}
+
+impl ReadReply {
+    pub fn read(reply: Answer<'_>) -> Result<Self> {
+        if is_busy(reply.body) {
             return Ok(ReadReply { busy: true, count: 0, eof: false, rest: reply.rest });
         }
-        let mut reader = Reader::new(reply.body());
+        let mut reader = Reader::new(reply.body);
         status(&mut reader)?;
         skip_optional(&mut reader, FATTR3)?;
         let (count, eof, length) = (reader.u32()?, reader.u32()? != 0, reader.u32()?);
@@ -126,19 +178,25 @@ impl Reading {
 
 impl Writing {
     pub async fn done(self) -> Result<WriteReply> {
-        let reply = self.0.await?;
-        if is_busy(reply.body()) {
+        WriteReply::read(&self.0.await?.answer(), self.1)
+    }
+}
+
+impl WriteReply {
+    /// The reply to a WRITE of `length` bytes.
+    pub fn read(reply: &Answer<'_>, length: usize) -> Result<Self> {
+        if is_busy(reply.body) {
             return Ok(WriteReply { busy: true, count: 0, stability: Stability::Unstable, verifier: [0; 8] });
         }
-        let mut reader = Reader::new(reply.body());
+        let mut reader = Reader::new(reply.body);
         status(&mut reader)?;
         skip_optional(&mut reader, WCC_ATTR)?;
         skip_optional(&mut reader, FATTR3)?;
         let (count, committed) = (reader.u32()? as usize, reader.u32()?);
         let mut verifier = [0; 8];
         verifier.copy_from_slice(reader.take(8)?);
-        if count > self.1 {
-            return Err(Error::malformed(format!("the reply to WRITE of {} bytes says {count}", self.1)));
+        if count > length {
+            return Err(Error::malformed(format!("the reply to WRITE of {length} bytes says {count}")));
         }
         let stability =
             if committed == stable_how::UNSTABLE as u32 { Stability::Unstable } else { Stability::FileSync };

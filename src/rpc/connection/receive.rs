@@ -4,7 +4,7 @@ use std::io::{self, IoSliceMut};
 
 use super::super::message::{Split, body_offset};
 use super::super::record::Piece;
-use super::{Connection, Phase, Reply, STAGE};
+use super::{Connection, Head, Phase, STAGE};
 use crate::error::{Error, Result};
 use crate::io::{Receive, Received};
 
@@ -158,7 +158,7 @@ impl Connection {
 
     fn end_of_record(&mut self) -> Result<()> {
         let phase = std::mem::replace(&mut self.phase, Phase::Head);
-        let head = std::mem::take(&mut self.head);
+        let bytes = std::mem::take(&mut self.head);
         let (xid, received) = match phase {
             Phase::Unwanted => return Ok(()),
             Phase::Data { xid, left: 0, at } => (xid, Some(at)),
@@ -168,20 +168,12 @@ impl Connection {
                 return Ok(());
             }
             Phase::Head | Phase::Whole => {
-                let xid = head.first_chunk::<4>().map(|xid| u32::from_be_bytes(*xid));
+                let xid = bytes.first_chunk::<4>().map(|xid| u32::from_be_bytes(*xid));
                 (xid.ok_or_else(|| Error::malformed("RPC: a record too short for a reply"))?, None)
             }
         };
-        let result = match body_offset(&head) {
-            Ok(Some(body)) => {
-                let call = self.calls.get_mut(&xid);
-                let (resent, sink) = call.map_or((false, None), |call| (call.resent, call.sink.take()));
-                let rest = sink.map(|mut sink| {
-                    drop(sink.to.split_front(received.unwrap_or(0)));
-                    sink.to
-                });
-                Ok(Reply { bytes: head, body, received, rest, resent })
-            }
+        let result = match body_offset(&bytes) {
+            Ok(Some(body)) => Ok(Head { bytes, body, received }),
             Ok(None) => Err(Error::malformed("RPC: a reply too short for its header")),
             Err(error) => Err(error),
         };

@@ -1,0 +1,107 @@
+//! What operations work with, made once and shared until the settings or the mount change.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::cache::Policy;
+use super::mount::Mounted;
+use super::{Client, Settings, lock};
+use crate::error::{Error, Result};
+use crate::rpc::Credential;
+use crate::v3::Nfs;
+
+/// What one operation works with: the server as this caller may use it, until the operation is overdue, and the mount.
+pub struct Session {
+    pub nfs: Nfs,
+    shared: Arc<Shared>,
+}
+
+/// What the operations that begin between two changes have in common.
+pub struct Shared {
+    /// Without a deadline.
+    nfs: Nfs,
+    pub mounted: Arc<Mounted>,
+    /// Directories come upon are remembered.
+    pub remembers: bool,
+    /// How files are cached.
+    pub policy: Option<Policy>,
+    /// Most bytes of one READ and of one WRITE: the server's limit, or the program's own below it.
+    pub read_piece: usize,
+    pub write_piece: usize,
+}
+
+impl Session {
+    /// For an operation, or a part of one, that begins now.
+    pub fn begin(shared: Arc<Shared>) -> Self {
+        Self { nfs: shared.nfs.begun_now(), shared }
+    }
+}
+
+impl Shared {
+    /// For a call that begins now.
+    pub fn nfs(&self) -> Nfs {
+        self.nfs.begun_now()
+    }
+}
+
+impl Deref for Session {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+fn piece(server: u32, own: Option<u64>) -> usize {
+    own.map_or(server, |own| own.clamp(1, server.into()) as u32) as usize
+}
+
+impl Client {
+    /// For an operation that begins now.
+    pub(super) fn session(&self) -> Result<Session> {
+        self.shared().map(Session::begin)
+    }
+
+    pub(super) fn shared(&self) -> Result<Arc<Shared>> {
+        let mut shared = lock(&self.shared);
+        match &*shared {
+            Some(shared) => Ok(shared.clone()),
+            // The lock is held meanwhile, so that what changes from here on is not missed.
+            None => Ok(shared.insert(Arc::new(self.share()?)).clone()),
+        }
+    }
+
+    fn share(&self) -> Result<Shared> {
+        let mounted = lock(&self.mounted).clone();
+        let mounted = mounted.ok_or_else(|| Error::new(libc::ENOTCONN, "nothing is mounted"))?;
+        let settings = self.settings();
+        let nfs = Nfs::new(
+            mounted.transport.clone(),
+            credential(&settings)?,
+            settings.call_timeout(),
+            self.reactor.clone(),
+        );
+        let (limits, remembers, policy) = (mounted.limits, settings.dircache, Policy::of(&settings));
+        let read_piece = piece(limits.read_max, settings.read_max);
+        let write_piece = piece(limits.write_max, settings.write_max);
+        Ok(Shared { nfs, mounted, remembers, policy, read_piece, write_piece })
+    }
+
+    /// Operations that begin from now on are made afresh.
+    pub(super) fn forget_shared(&self) {
+        let former = lock(&self.shared).take();
+        drop(former); // it may be the last that holds the connection
+    }
+
+    /// Who the next call is made as.
+    pub(super) fn credential(&self) -> Result<Credential> {
+        credential(&self.settings())
+    }
+}
+
+fn credential(settings: &Settings) -> Result<Credential> {
+    match &settings.auth {
+        Some(ready_made) => Ok(ready_made.clone()),
+        None => Credential::sys(settings.uid, settings.gid, &settings.groups),
+    }
+}

@@ -1,0 +1,97 @@
+//! Asynchronous operations that a single call completes, as long as its reply is the usual one: they are neither a task
+//! nor a future. What is unusual goes on as a task.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::executor::Executor;
+use crate::error::Result;
+use crate::rpc::{Answer, Told};
+
+/// The operation, as the executor keeps it.
+pub trait Single: Send {
+    /// Called when the call is over. Itself, when the operation is complete; None when a task goes on with it.
+    fn go_on(self: Box<Self>, executor: &Executor) -> Option<Box<dyn Single>>;
+    /// Tells the end to whoever started it. Called with no lock held: it may call anything.
+    fn complete(self: Box<Self>);
+}
+
+/// The call of such an operation, and what follows from its reply.
+pub trait Call: Send + 'static {
+    type Output: Send + 'static;
+    type Reply: Send + 'static;
+
+    /// Reads the reply, in the middle of a turn.
+    fn read(&self, answer: Answer<'_>) -> Result<Self::Reply>;
+
+    /// Takes note of the reply.
+    fn end(self, reply: Result<Self::Reply>) -> End<Self::Output>;
+}
+
+/// What is left to do when the call is over.
+pub enum End<T> {
+    Nothing(Result<T>),
+    More(Pin<Box<dyn Future<Output = Result<T>> + Send>>),
+}
+
+/// An operation with its call under way.
+pub struct Calling<C: Call, D> {
+    /// Until the call is over.
+    executor: Option<Arc<Executor>>,
+    stage: Stage<C>,
+    done: D,
+}
+
+enum Stage<C: Call> {
+    Called(C),
+    Answered(C, Result<C::Reply>),
+    Ended(Result<C::Output>),
+    Gone,
+}
+
+impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> Calling<C, D> {
+    /// `done` is told the end.
+    pub fn new(executor: &Arc<Executor>, call: C, done: D) -> Box<Self> {
+        Box::new(Self { executor: Some(executor.clone()), stage: Stage::Called(call), done })
+    }
+}
+
+impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> Told for Calling<C, D> {
+    fn told(mut self: Box<Self>, result: Result<Answer<'_>>) {
+        let executor = self.executor.take();
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Gone) {
+            Stage::Called(call) => {
+                let reply = result.and_then(|answer| call.read(answer));
+                Stage::Answered(call, reply)
+            }
+            other => other,
+        };
+        if let Some(executor) = executor {
+            executor.answered(self);
+        }
+    }
+}
+
+impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> Single for Calling<C, D> {
+    fn go_on(mut self: Box<Self>, executor: &Executor) -> Option<Box<dyn Single>> {
+        let Stage::Answered(call, reply) = std::mem::replace(&mut self.stage, Stage::Gone) else {
+            return None; // it was not answered, or went on already
+        };
+        match call.end(reply) {
+            End::Nothing(result) => self.stage = Stage::Ended(result),
+            End::More(rest) => {
+                let (error, done) = executor.start(rest, self.done, false).err()?;
+                self = Box::new(Self { executor: None, stage: Stage::Ended(Err(error)), done });
+            }
+        }
+        Some(self)
+    }
+
+    fn complete(self: Box<Self>) {
+        let Self { stage, done, .. } = *self;
+        if let Stage::Ended(result) = stage {
+            done(result);
+        }
+    }
+}

@@ -37,8 +37,7 @@ pub unsafe extern "C" fn nfs_access_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().access(path, mode))
     })
 }
@@ -70,8 +69,7 @@ pub unsafe extern "C" fn nfs_access2_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         let client = context.client.clone();
         context.submit(callback, async move { Ok(Number(client.access2(path).await?)) })
     })

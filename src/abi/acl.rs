@@ -98,7 +98,7 @@ pub unsafe extern "C" fn nfs3_getacl_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let callback = unsafe { Callback::new(nfs, cb, private_data)? };
         context.submit(callback, context.client.clone().getacl(file(context, nfsfh)?))
     })
 }

@@ -7,6 +7,7 @@ use libc::{c_char, c_int, c_uint};
 
 use super::context::Context;
 use super::directory::OpenDirectory;
+use super::file::OpenFile;
 use super::handle::{DIRECTORIES, FILES};
 use super::types::{nfsdir, nfsfh};
 use crate::client::File;
@@ -56,7 +57,7 @@ pub unsafe fn path_or_here(path: *const c_char) -> Vec<u8> {
 
 /// The open file behind a handle, when it belongs to the context.
 pub fn file(context: &Context, nfsfh: *mut nfsfh) -> Result<Arc<File>> {
-    let file = FILES.get(nfsfh)?.file();
+    let file = FILES.look(nfsfh, OpenFile::file)?;
     if file.client_id() == context.client.id() { Ok(file) } else { Err(foreign("file")) }
 }
 

@@ -35,8 +35,7 @@ pub unsafe extern "C" fn nfs_stat_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         let client = context.client.clone();
         context.submit(callback, async move {
             Ok(Record(stat::from(&client.stat(path, LastLink::Follow).await?)))
@@ -74,8 +73,7 @@ pub unsafe extern "C" fn nfs_stat64_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         let client = context.client.clone();
         context.submit(callback, async move {
             Ok(Record(nfs_stat_64::from(&client.stat(path, LastLink::Follow).await?)))
@@ -113,8 +111,7 @@ pub unsafe extern "C" fn nfs_lstat64_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         let client = context.client.clone();
         context.submit(callback, async move {
             Ok(Record(nfs_stat_64::from(&client.stat(path, LastLink::Keep).await?)))
@@ -150,7 +147,7 @@ pub unsafe extern "C" fn nfs_fstat_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let callback = unsafe { Callback::new(nfs, cb, private_data)? };
         let file = file(context, nfsfh)?;
         let client = context.client.clone();
         context.submit(callback, async move { Ok(Record(stat::from(&client.fstat(file).await?))) })
@@ -188,7 +185,7 @@ pub unsafe extern "C" fn nfs_fstat64_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let callback = unsafe { Callback::new(nfs, cb, private_data)? };
         let file = file(context, nfsfh)?;
         let client = context.client.clone();
         context.submit(callback, async move { Ok(Record(nfs_stat_64::from(&client.fstat(file).await?))) })

@@ -1,7 +1,7 @@
 //! Asynchronous calls: what C is told when they are complete.
 
 use std::ffi::{CString, c_void};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use libc::c_int;
 
@@ -9,7 +9,7 @@ use super::arguments::counted;
 use super::context::Context;
 use super::directory::OpenDirectory;
 use super::file::OpenFile;
-use super::handle::{DIRECTORIES, FILES};
+use super::handle::{ContextHandle, DIRECTORIES, FILES};
 use super::messages::c_string;
 use super::types::{nfs_cb, nfs_context, rpc_cb, rpc_context};
 use crate::client::{Directory, File};
@@ -20,13 +20,23 @@ use crate::io::Block;
 pub struct Callback {
     function: Function,
     private_data: *mut c_void,
-    context: Weak<Context>,
 }
 
 /// What is called, and which handle it is given.
+#[derive(Clone, Copy)]
 enum Function {
     Nfs(unsafe extern "C" fn(c_int, *mut nfs_context, *mut c_void, *mut c_void), *mut nfs_context),
     Rpc(unsafe extern "C" fn(*mut rpc_context, c_int, *mut c_void, *mut c_void), *mut rpc_context),
+}
+
+impl Function {
+    /// EBADF when it is being destroyed: then nobody can ask for its error any more.
+    fn context(self) -> Result<Arc<Context>> {
+        match self {
+            Self::Nfs(_, nfs) => nfs.context(),
+            Self::Rpc(_, rpc) => rpc.context(),
+        }
+    }
 }
 
 // SAFETY: the pointers are not followed here; whoever turns the crank of a context, from whichever thread, calls
@@ -38,28 +48,18 @@ impl Callback {
     ///
     /// # Safety
     /// `function` can be called with `private_data` until it has been, from any thread that serves the context.
-    pub unsafe fn new(
-        context: &Arc<Context>,
-        nfs: *mut nfs_context,
-        function: nfs_cb,
-        data: *mut c_void,
-    ) -> Result<Self> {
+    pub unsafe fn new(nfs: *mut nfs_context, function: nfs_cb, data: *mut c_void) -> Result<Self> {
         let function = Function::Nfs(function.ok_or_else(null)?, nfs);
-        Ok(Self { function, private_data: data, context: Arc::downgrade(context) })
+        Ok(Self { function, private_data: data })
     }
 
     /// Like [`Callback::new`].
     ///
     /// # Safety
     /// `function` can be called with `private_data` until it has been, from any thread that serves the context.
-    pub unsafe fn of_rpc(
-        context: &Arc<Context>,
-        rpc: *mut rpc_context,
-        function: rpc_cb,
-        data: *mut c_void,
-    ) -> Result<Self> {
+    pub unsafe fn of_rpc(rpc: *mut rpc_context, function: rpc_cb, data: *mut c_void) -> Result<Self> {
         let function = Function::Rpc(function.ok_or_else(null)?, rpc);
-        Ok(Self { function, private_data: data, context: Arc::downgrade(context) })
+        Ok(Self { function, private_data: data })
     }
 
     pub(super) fn call(self, status: c_int, data: *mut c_void) {
@@ -82,7 +82,7 @@ impl Callback {
 
     /// Tells an error: its sentence can be read from `data` and from nfs_get_error().
     pub(super) fn fail(self, error: &Error) {
-        if let Some(context) = self.context.upgrade() {
+        if let Ok(context) = self.function.context() {
             context.set_error(error);
         }
         let sentence = c_string(&error.to_string());

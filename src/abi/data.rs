@@ -51,7 +51,7 @@ pub unsafe extern "C" fn nfs_pread_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let callback = unsafe { Callback::new(nfs, cb, private_data)? };
         let file = file(context, nfsfh)?;
         submit_read(context, callback, file, Place::At(offset), count)
     })
@@ -91,7 +91,7 @@ pub unsafe extern "C" fn nfs_read_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let callback = unsafe { Callback::new(nfs, cb, private_data)? };
         let file = file(context, nfsfh)?;
         submit_read(context, callback, file, Place::Position, count)
     })
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn nfs_pwrite_async(
         let file = file(context, nfsfh)?;
         // SAFETY: by the contract above.
         let (callback, from) =
-            unsafe { (Callback::new(context, nfs, cb, private_data)?, copy(&context.client, buf, count)?) };
+            unsafe { (Callback::new(nfs, cb, private_data)?, copy(&context.client, buf, count)?) };
         submit_write(context, callback, file, Place::At(offset), from)
     })
 }
@@ -180,7 +180,7 @@ pub unsafe extern "C" fn nfs_write_async(
         let file = file(context, nfsfh)?;
         // SAFETY: by the contract above.
         let (callback, from) =
-            unsafe { (Callback::new(context, nfs, cb, private_data)?, copy(&context.client, buf, count)?) };
+            unsafe { (Callback::new(nfs, cb, private_data)?, copy(&context.client, buf, count)?) };
         submit_write(context, callback, file, Place::Position, from)
     })
 }

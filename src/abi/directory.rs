@@ -50,8 +50,7 @@ pub unsafe extern "C" fn nfs_opendir_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().opendir(path))
     })
 }

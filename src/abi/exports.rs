@@ -50,7 +50,7 @@ pub unsafe extern "C" fn mount_getexports_async(
     guard(rpc, |context| {
         // SAFETY: by the contract above.
         let (server, callback) =
-            unsafe { (text(server, "the server")?, Callback::of_rpc(context, rpc, cb, private_data)?) };
+            unsafe { (text(server, "the server")?, Callback::of_rpc(rpc, cb, private_data)?) };
         context.submit(callback, client::exports(context.client.clone(), server))
     })
 }

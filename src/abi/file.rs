@@ -52,8 +52,7 @@ pub unsafe extern "C" fn nfs_open_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().open(path, flags, usual_mode(context)))
     })
 }
@@ -94,8 +93,7 @@ pub unsafe extern "C" fn nfs_open2_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().open(path, flags, bits(mode)))
     })
 }
@@ -135,7 +133,7 @@ pub unsafe extern "C" fn nfs_creat_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) = unsafe { (given_path(path)?, Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (given_path(path)?, Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().open(path, creating(O_TRUNC), bits(mode)))
     })
 }
@@ -177,7 +175,7 @@ pub unsafe extern "C" fn nfs_create_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) = unsafe { (given_path(path)?, Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (given_path(path)?, Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().open(path, creating(flags), bits(mode)))
     })
 }
@@ -207,7 +205,7 @@ pub unsafe extern "C" fn nfs_close_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let callback = unsafe { Callback::new(nfs, cb, private_data)? };
         file(context, nfsfh)?;
         context.submit(callback, context.client.clone().close(FILES.take(nfsfh)?.file()))
     })

@@ -39,8 +39,7 @@ pub unsafe extern "C" fn nfs_statvfs_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         let client = context.client.clone();
         context.submit(callback, async move { Ok(Record(statvfs::from(&client.statvfs(path).await?))) })
     })
@@ -77,8 +76,7 @@ pub unsafe extern "C" fn nfs_statvfs64_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         let client = context.client.clone();
         context
             .submit(callback, async move { Ok(Record(nfs_statvfs_64::from(&client.statvfs(path).await?))) })

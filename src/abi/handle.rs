@@ -127,6 +127,11 @@ impl<T, H> Table<T, H> {
         self.with_slot(handle, |object| object.clone())
     }
 
+    /// What `look` takes from the object behind `handle`; it must not use this table. Errors as for [`Table::get`].
+    pub fn look<R>(&self, handle: *const H, look: impl FnOnce(&T) -> R) -> Result<R> {
+        self.with_slot(handle, |object| object.as_deref().map(look))
+    }
+
     /// Closes `handle`. Of several callers at once only one gets the object.
     pub fn take(&self, handle: *const H) -> Result<Arc<T>> {
         let object = self.with_slot(handle, Option::take)?;
@@ -156,11 +161,11 @@ impl<T, H> Table<T, H> {
         Error::new(libc::EBADF, format!("{} {}", self.what, self.gone))
     }
 
-    fn with_slot(
+    fn with_slot<R>(
         &self,
         handle: *const H,
-        change: impl FnOnce(&mut Option<Arc<T>>) -> Option<Arc<T>>,
-    ) -> Result<Arc<T>> {
+        change: impl FnOnce(&mut Option<Arc<T>>) -> Option<R>,
+    ) -> Result<R> {
         let slot = self.slot(handle.addr()).map(|(slot, _)| slot);
         if slot.is_some_and(|slot| slot.is_inherited(io::ends)) {
             // Its mutex may be locked for ever, by a thread that only the parent has.

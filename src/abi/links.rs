@@ -45,11 +45,7 @@ pub unsafe extern "C" fn nfs_symlink_async(
     guard(nfs, |context| {
         // SAFETY: by the contract above.
         let (target, link, callback) = unsafe {
-            (
-                text(target, "the target")?,
-                given_path(linkname)?,
-                Callback::new(context, nfs, cb, private_data)?,
-            )
+            (text(target, "the target")?, given_path(linkname)?, Callback::new(nfs, cb, private_data)?)
         };
         context.submit(callback, context.client.clone().symlink(target, link))
     })
@@ -87,9 +83,8 @@ pub unsafe extern "C" fn nfs_link_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (existing, new, callback) = unsafe {
-            (given_path(oldpath)?, given_path(newpath)?, Callback::new(context, nfs, cb, private_data)?)
-        };
+        let (existing, new, callback) =
+            unsafe { (given_path(oldpath)?, given_path(newpath)?, Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().link(existing, new))
     })
 }
@@ -155,8 +150,7 @@ pub unsafe extern "C" fn nfs_readlink_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         let client = context.client.clone();
         context.submit(callback, async move { Ok(c_string(&client.readlink(path).await?)) })
     })

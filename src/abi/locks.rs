@@ -47,7 +47,7 @@ pub unsafe extern "C" fn nfs_lockf_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let callback = unsafe { Callback::new(nfs, cb, private_data)? };
         let (file, request) = (file(context, nfsfh)?, Request::lockf(op, count)?);
         context.submit(callback, request.carry_out(context.client.clone(), file))
     })
@@ -91,7 +91,7 @@ pub unsafe extern "C" fn nfs_fcntl_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let callback = unsafe { Callback::new(nfs, cb, private_data)? };
         // SAFETY: by the contract above.
         let (file, request) = (file(context, nfsfh)?, unsafe { Request::fcntl(cmd, arg)? });
         context.submit(callback, request.carry_out(context.client.clone(), file))

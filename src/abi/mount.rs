@@ -46,7 +46,7 @@ pub unsafe extern "C" fn nfs_mount_async(
             (
                 text(server, "the server")?,
                 text(exportname, "the export")?,
-                Callback::new(context, nfs, cb, private_data)?,
+                Callback::new(nfs, cb, private_data)?,
             )
         };
         context.submit(callback, context.client.clone().mount(server, export))
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn nfs_umount_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let callback = unsafe { Callback::new(nfs, cb, private_data)? };
         context.submit(callback, context.client.clone().umount())
     })
 }
@@ -108,8 +108,7 @@ pub unsafe extern "C" fn nfs_chdir_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().chdir(path))
     })
 }

@@ -35,7 +35,7 @@ pub unsafe extern "C" fn nfs_mkdir_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) = unsafe { (given_path(path)?, Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (given_path(path)?, Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().mkdir(path, 0o755))
     })
 }
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn nfs_mkdir2_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) = unsafe { (given_path(path)?, Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (given_path(path)?, Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().mkdir(path, bits(mode)))
     })
 }
@@ -100,7 +100,7 @@ pub unsafe extern "C" fn nfs_rmdir_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) = unsafe { (given_path(path)?, Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (given_path(path)?, Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().rmdir(path))
     })
 }
@@ -140,7 +140,7 @@ pub unsafe extern "C" fn nfs_mknod_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) = unsafe { (given_path(path)?, Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (given_path(path)?, Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().mknod(path, bits(mode), bits(dev).into()))
     })
 }
@@ -172,7 +172,7 @@ pub unsafe extern "C" fn nfs_unlink_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) = unsafe { (given_path(path)?, Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (given_path(path)?, Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().unlink(path))
     })
 }
@@ -210,9 +210,8 @@ pub unsafe extern "C" fn nfs_rename_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (from, to, callback) = unsafe {
-            (given_path(oldpath)?, given_path(newpath)?, Callback::new(context, nfs, cb, private_data)?)
-        };
+        let (from, to, callback) =
+            unsafe { (given_path(oldpath)?, given_path(newpath)?, Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().rename(from, to))
     })
 }

@@ -36,8 +36,7 @@ pub unsafe extern "C" fn nfs_chmod_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().chmod(path, LastLink::Follow, bits(mode)))
     })
 }
@@ -71,8 +70,7 @@ pub unsafe extern "C" fn nfs_lchmod_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().chmod(path, LastLink::Keep, bits(mode)))
     })
 }
@@ -101,7 +99,7 @@ pub unsafe extern "C" fn nfs_fchmod_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let callback = unsafe { Callback::new(nfs, cb, private_data)? };
         let file = file(context, nfsfh)?;
         context.submit(callback, context.client.clone().fchmod(file, bits(mode)))
     })
@@ -141,8 +139,7 @@ pub unsafe extern "C" fn nfs_chown_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().chown(path, LastLink::Follow, bits(uid), bits(gid)))
     })
 }
@@ -182,8 +179,7 @@ pub unsafe extern "C" fn nfs_lchown_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().chown(path, LastLink::Keep, bits(uid), bits(gid)))
     })
 }
@@ -213,7 +209,7 @@ pub unsafe extern "C" fn nfs_fchown_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let callback = unsafe { Callback::new(nfs, cb, private_data)? };
         let file = file(context, nfsfh)?;
         context.submit(callback, context.client.clone().fchown(file, bits(uid), bits(gid)))
     })

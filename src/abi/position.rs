@@ -46,7 +46,7 @@ pub unsafe extern "C" fn nfs_lseek_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let callback = unsafe { Callback::new(nfs, cb, private_data)? };
         let file = file(context, nfsfh)?;
         let client = context.client.clone();
         context.submit(callback, async move { Ok(Record(client.lseek(file, offset, whence).await?)) })
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn nfs_fsync_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let callback = unsafe { Callback::new(nfs, cb, private_data)? };
         let file = file(context, nfsfh)?;
         context.submit(callback, context.client.clone().fsync(file))
     })
@@ -111,8 +111,7 @@ pub unsafe extern "C" fn nfs_truncate_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let (path, callback) =
-            unsafe { (path_or_here(path), Callback::new(context, nfs, cb, private_data)?) };
+        let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().truncate(path, length))
     })
 }
@@ -141,7 +140,7 @@ pub unsafe extern "C" fn nfs_ftruncate_async(
 ) -> c_int {
     guard(nfs, |context| {
         // SAFETY: by the contract above.
-        let callback = unsafe { Callback::new(context, nfs, cb, private_data)? };
+        let callback = unsafe { Callback::new(nfs, cb, private_data)? };
         let file = file(context, nfsfh)?;
         context.submit(callback, context.client.clone().ftruncate(file, length))
     })

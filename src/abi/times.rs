@@ -43,7 +43,7 @@ pub unsafe extern "C" fn nfs_utimes_async(
     guard(nfs, |context| {
         // SAFETY: by the contract above.
         let (path, times, callback) =
-            unsafe { (path_or_here(path), pair(times)?, Callback::new(context, nfs, cb, private_data)?) };
+            unsafe { (path_or_here(path), pair(times)?, Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().utimes(path, LastLink::Follow, times))
     })
 }
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn nfs_lutimes_async(
     guard(nfs, |context| {
         // SAFETY: by the contract above.
         let (path, times, callback) =
-            unsafe { (path_or_here(path), pair(times)?, Callback::new(context, nfs, cb, private_data)?) };
+            unsafe { (path_or_here(path), pair(times)?, Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().utimes(path, LastLink::Keep, times))
     })
 }
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn nfs_utime_async(
     guard(nfs, |context| {
         // SAFETY: by the contract above.
         let (path, times, callback) =
-            unsafe { (path_or_here(path), seconds(times)?, Callback::new(context, nfs, cb, private_data)?) };
+            unsafe { (path_or_here(path), seconds(times)?, Callback::new(nfs, cb, private_data)?) };
         context.submit(callback, context.client.clone().utimes(path, LastLink::Follow, times))
     })
 }

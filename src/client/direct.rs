@@ -6,7 +6,7 @@ use super::data::{Taken, check, is_complete, read_on, write_on};
 use super::session::{Session, Shared};
 use super::single::{Call, Calling, End};
 use super::{Client, File, lock};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::io::{Destination, Source};
 use crate::rpc::Answer;
 use crate::v3::{ReadReply, Stability, WriteReply};
@@ -45,25 +45,28 @@ impl Client {
         to: Destination,
         done: impl FnOnce(Result<usize>) + Send + 'static,
     ) -> Result<()> {
-        let _inside = self.executor.enter()?;
         let offset = place.offset(&file);
-        let with_one_call = |shared: &Arc<Shared>| {
-            let one =
-                (1..=shared.read_piece).contains(&to.len()) && offset.checked_add(to.len() as u64).is_some();
-            one && shared.policy.is_none()
-        };
-        let Some(shared) = self.shared().ok().filter(with_one_call) else {
-            let client = self.clone();
-            return match place {
-                Place::At(offset) => self.spawn(client.pread(file, offset, to), done),
-                Place::Position => self.spawn(client.read(file, to), done),
+        let fits = offset.checked_add(to.len() as u64).is_some();
+        let left = self.with_shared(|shared| {
+            let with_one_call = |shared: &&Arc<Shared>| {
+                fits && shared.policy.is_none() && (1..=shared.read_piece).contains(&to.len())
             };
-        };
-        let (nfs, handle, length) = (shared.nfs(), file.handle, to.len());
-        let call = Calling::new(&self.executor, Read { file, shared, offset, length, place }, done);
-        self.executor.begun();
-        nfs.tell_read(&handle, offset, to, call);
-        self.executor.submitted();
+            let Some(shared) = shared.ok().filter(with_one_call) else {
+                return Ok::<_, Error>(Some((file, to, done)));
+            };
+            let (handle, length) = (file.handle, to.len());
+            let read = Read { file, shared: shared.clone(), offset, length, place };
+            let call = Calling::begin(&self.executor, read, done)?;
+            shared.nfs.tell_read(&handle, offset, to, call);
+            Ok(None)
+        })?;
+        match (left, place) {
+            (None, _) => self.executor.submitted(),
+            (Some((file, to, done)), Place::At(offset)) => {
+                self.spawn(self.clone().pread(file, offset, to), done)?
+            }
+            (Some((file, to, done)), Place::Position) => self.spawn(self.clone().read(file, to), done)?,
+        }
         Ok(())
     }
 
@@ -75,30 +78,34 @@ impl Client {
         from: Source,
         done: impl FnOnce(Result<usize>) + Send + 'static,
     ) -> Result<()> {
-        let _inside = self.executor.enter()?;
         let offset = place.offset(&file);
         let appends = matches!(place, Place::Position) && file.flags & libc::O_APPEND != 0;
-        let with_one_call = |shared: &Arc<Shared>| {
-            let one = (1..=shared.write_piece).contains(&from.len())
-                && offset.checked_add(from.len() as u64).is_some();
-            one && !appends && !file.unstable.has_error()
-        };
-        let shared = self.shared().ok().filter(with_one_call);
-        let Some((shared, order)) = shared.zip(Order::enter(&file)) else {
-            let client = self.clone();
-            return match place {
-                Place::At(offset) => self.spawn(client.pwrite(file, offset, from), done),
-                Place::Position => self.spawn(client.write(file, from), done),
+        let fits = !appends && offset.checked_add(from.len() as u64).is_some();
+        let left = self.with_shared(|shared| {
+            let with_one_call = |shared: &&Arc<Shared>| {
+                fits && (1..=shared.write_piece).contains(&from.len()) && !file.unstable.has_error()
             };
-        };
-        file.cache.invalidate();
-        let (nfs, handle, stability, data) = (shared.nfs(), file.handle, file.stability(&from), from.clone());
-        let (client, order) = (self.clone(), Some(order));
-        let write = Write { client, file, order, shared, offset, data, stability, place };
-        let call = Calling::new(&self.executor, write, done);
-        self.executor.begun();
-        nfs.tell_write(&handle, offset, from, stability, call);
-        self.executor.submitted();
+            let shared = shared.ok().filter(with_one_call);
+            let Some((shared, order)) = shared.zip(Order::enter(&file)) else {
+                return Ok::<_, Error>(Some((file, from, done)));
+            };
+            file.cache.invalidate();
+            let (handle, stability, data) = (file.handle, file.stability(&from), from.clone());
+            let (client, order) = (self.clone(), Some(order));
+            let write = Write { client, file, order, shared: shared.clone(), offset, data, stability, place };
+            let call = Calling::begin(&self.executor, write, done)?;
+            shared.nfs.tell_write(&handle, offset, from, stability, call);
+            Ok(None)
+        })?;
+        match (left, place) {
+            (None, _) => self.executor.submitted(),
+            (Some((file, from, done)), Place::At(offset)) => {
+                self.spawn(self.clone().pwrite(file, offset, from), done)?;
+            }
+            (Some((file, from, done)), Place::Position) => {
+                self.spawn(self.clone().write(file, from), done)?
+            }
+        }
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use super::crank::Crank;
 use super::lock;
 use super::single::Single;
 use super::task::{Operation, Task, Tasks};
-use super::threads::{Threads, Visit};
+use super::threads::Threads;
 use crate::error::{Error, Result};
 use crate::io::Reactor;
 use crate::rpc::Connection;
@@ -227,15 +227,13 @@ impl Executor {
         Ok(())
     }
 
-    /// Starts operations of a single call, as long as the result is held; EINTR after [`Executor::shut_down`].
-    pub fn enter(&self) -> Result<Visit<'_>> {
-        let visit = self.threads.enter();
-        self.open().map(|()| visit)
-    }
-
-    /// An operation of a single call begins: it will be [`Executor::answered`].
-    pub fn begun(&self) {
+    /// An operation of a single call begins: it is to be [`Executor::answered`]. EINTR after [`Executor::shut_down`].
+    pub(super) fn begin(&self) -> Result<()> {
+        // In this order: whoever shuts down waits for those that have begun.
         self.singles.fetch_add(1, Ordering::SeqCst);
+        self.open().inspect_err(|_| {
+            self.singles.fetch_sub(1, Ordering::SeqCst);
+        })
     }
 
     /// The call of such an operation is over. In the middle of a turn.
@@ -289,20 +287,19 @@ impl Executor {
         self.reactor.ring_if_blocked();
     }
 
+    /// Goes on with what can.
     fn run_ready(&self) {
-        let due = lock(&self.ready).len();
-        for _ in 0..due {
-            match self.next_ready() {
-                Some(Work::Task(task)) => self.poll_task(task),
-                Some(Work::Single(single)) => self.go_on(single),
-                None => return,
+        let mut due = std::mem::take(&mut *lock(&self.ready));
+        for work in due.drain(..) {
+            match work {
+                Work::Task(task) => self.poll_task(task),
+                Work::Single(single) => self.go_on(single),
             }
         }
-    }
-
-    /// The lock is given back before the operation goes on.
-    fn next_ready(&self) -> Option<Work> {
-        lock(&self.ready).pop_front()
+        let mut ready = lock(&self.ready);
+        if ready.capacity() == 0 {
+            *ready = due; // its memory is good for the next ones
+        }
     }
 
     fn poll_task(&self, task: Arc<dyn Task>) {
@@ -368,19 +365,22 @@ impl Executor {
             }
         }
         self.complete_all();
-        let alone = self.threads.wait_for_others(LEAVING);
-        self.complete_all(); // what the others began and completed on their way out
-        alone
+        let mut alone = self.threads.wait_for_others(LEAVING);
+        let limit = self.reactor.now() + LEAVING;
+        loop {
+            self.complete_all(); // what the others began and completed on their way out
+            if self.singles.load(Ordering::SeqCst) == 0 || !alone {
+                return alone;
+            }
+            thread::yield_now(); // somebody is about to make a call
+            alone = self.reactor.now() < limit;
+        }
     }
 
     fn complete_all(&self) {
         let error = Error::new(libc::EINTR, "the context was destroyed");
         self.reactor.with_all(|connection| connection.give_up_told(&error));
-        while let Some(work) = self.next_ready() {
-            if let Work::Single(single) = work {
-                self.go_on(single);
-            }
-        }
+        self.run_ready();
         while self.run_completion() {}
     }
 }

@@ -19,7 +19,7 @@ pub struct Session {
 /// What the operations that begin between two changes have in common.
 pub struct Shared {
     /// Without a deadline.
-    nfs: Nfs,
+    pub nfs: Nfs,
     pub mounted: Arc<Mounted>,
     /// Directories come upon are remembered.
     pub remembers: bool,
@@ -34,13 +34,6 @@ impl Session {
     /// For an operation, or a part of one, that begins now.
     pub fn begin(shared: Arc<Shared>) -> Self {
         Self { nfs: shared.nfs.begun_now(), shared }
-    }
-}
-
-impl Shared {
-    /// For a call that begins now.
-    pub fn nfs(&self) -> Nfs {
-        self.nfs.begun_now()
     }
 }
 
@@ -63,11 +56,16 @@ impl Client {
     }
 
     pub(super) fn shared(&self) -> Result<Arc<Shared>> {
+        self.with_shared(|shared| shared.cloned())
+    }
+
+    /// The settings and the mount do not change meanwhile.
+    pub(super) fn with_shared<T>(&self, act: impl FnOnce(Result<&Arc<Shared>>) -> T) -> T {
         let mut shared = lock(&self.shared);
         match &*shared {
-            Some(shared) => Ok(shared.clone()),
+            Some(shared) => act(Ok(shared)),
             // The lock is held meanwhile, so that what changes from here on is not missed.
-            None => Ok(shared.insert(Arc::new(self.share()?)).clone()),
+            None => act(self.share().map(|made| &*shared.insert(Arc::new(made)))),
         }
     }
 

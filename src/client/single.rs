@@ -39,58 +39,52 @@ pub enum End<T> {
 pub struct Calling<C: Call, D> {
     /// Until the call is over.
     executor: Option<Arc<Executor>>,
-    stage: Stage<C>,
+    /// Until it is known what follows from the reply.
+    call: Option<C>,
+    reply: Option<Result<C::Reply>>,
+    result: Option<Result<C::Output>>,
     done: D,
 }
 
-enum Stage<C: Call> {
-    Called(C),
-    Answered(C, Result<C::Reply>),
-    Ended(Result<C::Output>),
-    Gone,
-}
-
 impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> Calling<C, D> {
-    /// `done` is told the end.
-    pub fn new(executor: &Arc<Executor>, call: C, done: D) -> Box<Self> {
-        Box::new(Self { executor: Some(executor.clone()), stage: Stage::Called(call), done })
+    /// To be told the reply to the call. `done` is told the end.
+    pub fn begin(executor: &Arc<Executor>, call: C, done: D) -> Result<Box<Self>> {
+        executor.begin()?;
+        Ok(Box::new(Self {
+            executor: Some(executor.clone()),
+            call: Some(call),
+            reply: None,
+            result: None,
+            done,
+        }))
     }
 }
 
 impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> Told for Calling<C, D> {
     fn told(mut self: Box<Self>, result: Result<Answer<'_>>) {
-        let executor = self.executor.take();
-        self.stage = match std::mem::replace(&mut self.stage, Stage::Gone) {
-            Stage::Called(call) => {
-                let reply = result.and_then(|answer| call.read(answer));
-                Stage::Answered(call, reply)
-            }
-            other => other,
-        };
-        if let Some(executor) = executor {
-            executor.answered(self);
-        }
+        let Some(executor) = self.executor.take() else { return };
+        let Some(call) = &self.call else { return };
+        self.reply = Some(result.and_then(|answer| call.read(answer)));
+        executor.answered(self);
     }
 }
 
 impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> Single for Calling<C, D> {
     fn go_on(mut self: Box<Self>, executor: &Executor) -> Option<Box<dyn Single>> {
-        let Stage::Answered(call, reply) = std::mem::replace(&mut self.stage, Stage::Gone) else {
-            return None; // it was not answered, or went on already
-        };
-        match call.end(reply) {
-            End::Nothing(result) => self.stage = Stage::Ended(result),
+        match self.call.take()?.end(self.reply.take()?) {
+            End::Nothing(result) => self.result = Some(result),
             End::More(rest) => {
                 let (error, done) = executor.start(rest, self.done, false).err()?;
-                self = Box::new(Self { executor: None, stage: Stage::Ended(Err(error)), done });
+                let result = Some(Err(error));
+                self = Box::new(Self { executor: None, call: None, reply: None, result, done });
             }
         }
         Some(self)
     }
 
     fn complete(self: Box<Self>) {
-        let Self { stage, done, .. } = *self;
-        if let Stage::Ended(result) = stage {
+        let Self { result, done, .. } = *self;
+        if let Some(result) = result {
             done(result);
         }
     }

@@ -130,11 +130,20 @@ impl Unstable {
     pub fn keep(&self, offset: u64, data: Source, verifier: Option<Verifier>) {
         let end = offset.saturating_add(data.len() as u64);
         self.change(|state| {
-            state.forget(offset..end);
             state.count += 1;
-            let (number, cost) = (state.count, data.len() + EXTENT);
-            if data.len() > 0 {
-                state.insert(offset, Extent { data, number, verifier, cost });
+            let extent = Extent { number: state.count, verifier, cost: data.len() + EXTENT, data };
+            match state.by_offset.get_mut(&offset) {
+                // Its very place: nothing else reaches into that.
+                Some(former) if former.data.len() == extent.data.len() => {
+                    state.kept = state.kept + extent.cost - former.cost;
+                    *former = extent;
+                }
+                _ => {
+                    state.forget(offset..end);
+                    if extent.data.len() > 0 {
+                        state.insert(offset, extent);
+                    }
+                }
             }
         });
     }

@@ -2,14 +2,13 @@
 
 mod receive;
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::{BTreeSet, VecDeque};
 use std::io::IoSlice;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, Caller, Head, Reply, Told};
+use super::calls::Calls;
 use super::message::{Message, Split};
 use super::record::Marks;
 use crate::error::{Error, Result};
@@ -83,16 +82,15 @@ enum Phase {
     Head,
     /// Collected in `head` to its end.
     Whole,
-    /// Goes to the sink of `xid`.
-    Data { xid: u32, at: usize, left: usize },
+    /// Goes to the sink of `xid`. The body of the reply begins at `body` in `head`.
+    Data { xid: u32, at: usize, left: usize, body: usize },
     /// Nobody waits for it.
     Unwanted,
 }
 
 /// See the module.
 pub struct Connection {
-    next_xid: u32,
-    calls: HashMap<u32, Call, BuildHasherDefault<XidHasher>>,
+    calls: Calls<Call>,
     deadlines: BTreeSet<(Instant, u32)>,
     waiting: usize,
     /// Calls to send, in order; `sent_of_first` bytes of the first are gone.
@@ -130,8 +128,7 @@ impl Connection {
     /// `first_xid` should differ from one connection to the next: servers remember xids.
     pub fn new(first_xid: u32) -> Self {
         Self {
-            next_xid: first_xid,
-            calls: HashMap::default(),
+            calls: Calls::new(first_xid),
             deadlines: BTreeSet::new(),
             waiting: 0,
             queue: VecDeque::new(),
@@ -198,16 +195,15 @@ impl Connection {
     }
 
     fn queue(&mut self, request: Request, caller: Caller) -> u32 {
-        let xid = self.next_xid;
-        self.next_xid = xid.wrapping_add(1);
         let Request { message, source, sink, deadline, limit } = request;
         let source = source.unwrap_or_default();
-        let (record, sealed) = message.seal(xid, source.len());
-        let refused = self.failed.clone().or(sealed.err());
-        let look = self.first_look(deadline);
+        let (look, mut refused) = (self.first_look(deadline), self.failed.clone());
         let (resent, answered, result) = (false, self.answered, None);
-        let call = Call { record, source, sink, deadline, limit, caller, resent, look, answered, result };
-        self.calls.insert(xid, call);
+        let xid = self.calls.add(|xid| {
+            let (record, sealed) = message.seal(xid, source.len());
+            refused = refused.take().or(sealed.err());
+            Call { record, source, sink, deadline, limit, caller, resent, look, answered, result }
+        });
         self.waiting += 1;
         self.deadlines.extend(deadline.map(|deadline| (deadline, xid)));
         self.deadlines.extend(look.map(|look| (look, xid)));
@@ -223,7 +219,7 @@ impl Connection {
 
     /// The result of a call, once.
     pub fn poll(&mut self, xid: u32, waker: &Waker) -> Poll<Result<Reply>> {
-        let Some(call) = self.calls.get_mut(&xid) else {
+        let Some(call) = self.calls.get_mut(xid) else {
             return Poll::Ready(Err(Error::new(libc::EINVAL, "the call is over")));
         };
         if call.result.is_none() {
@@ -233,20 +229,22 @@ impl Connection {
             }
             return Poll::Pending;
         }
-        let result = self.calls.remove(&xid).and_then(|call| call.result);
+        let result = self.calls.remove(xid).and_then(|call| call.result);
         Poll::Ready(result.unwrap_or_else(|| Err(Error::new(libc::EINVAL, "the call is over"))))
     }
 
     /// Nobody waits for this call any more: its memory is not touched from now on.
     pub fn cancel(&mut self, xid: u32) {
         self.finish(xid, Err(Error::new(libc::ECANCELED, "given up")));
-        self.calls.remove(&xid);
+        self.calls.remove(xid);
     }
 
     /// Ends the calls whose results are told.
     pub fn give_up_told(&mut self, error: &Error) {
         let told = |call: &Call| matches!(call.caller, Caller::Told(_));
-        let told: Vec<u32> = self.calls.iter().filter(|(_, call)| told(call)).map(|(xid, _)| *xid).collect();
+        let mut told: Vec<u32> =
+            self.calls.iter().filter(|(_, call)| told(call)).map(|(xid, _)| xid).collect();
+        told.sort_unstable(); // in the order of their beginning
         for xid in told {
             self.finish(xid, Err(error.clone()));
         }
@@ -254,11 +252,7 @@ impl Connection {
 
     fn finish(&mut self, xid: u32, result: Result<Head>) {
         self.forget_unsent(xid);
-        let Entry::Occupied(mut entry) = self.calls.entry(xid) else { return };
-        let call = entry.get_mut();
-        if call.result.is_some() {
-            return;
-        }
+        let Some(call) = self.calls.get_mut(xid).filter(|call| call.result.is_none()) else { return };
         self.answered += u64::from(result.is_ok());
         self.waiting -= 1;
         for instant in [call.deadline, call.look].into_iter().flatten() {
@@ -273,17 +267,17 @@ impl Connection {
                 waker.into_iter().for_each(Waker::wake);
             }
             Caller::Told(_) => {
-                let call = entry.remove();
-                let rest = call.sink.map(|sink| sink.rest(&result));
-                if let Caller::Told(told) = call.caller {
-                    match &result {
-                        Ok(head) => {
-                            told.told(Ok(Answer { body: head.body(), received: head.received, rest }))
-                        }
-                        Err(error) => told.told(Err(error.clone())),
-                    }
+                let (rest, record) =
+                    (call.sink.take().map(|sink| sink.rest(&result)), std::mem::take(&mut call.record));
+                let caller = std::mem::replace(&mut call.caller, Caller::Task(None));
+                self.calls.remove(xid);
+                if let Caller::Told(told) = caller {
+                    told.told(match &result {
+                        Ok(head) => Ok(Answer { body: head.body(), received: head.received, rest }),
+                        Err(error) => Err(error.clone()),
+                    });
                 }
-                self.use_again(call.record, result);
+                self.use_again(record, result);
             }
         }
         if matches!(self.phase, Phase::Data { xid: current, .. } if current == xid) {
@@ -315,7 +309,7 @@ impl Connection {
 
     /// Whether the server has said nothing at all while a call was waiting.
     fn look(&mut self, xid: u32, instant: Instant) -> bool {
-        let (Some(call), Some(retry)) = (self.calls.get_mut(&xid), self.retry) else { return false };
+        let (Some(call), Some(retry)) = (self.calls.get_mut(xid), self.retry) else { return false };
         let silent = call.answered == self.answered;
         call.answered = self.answered;
         call.look = instant.checked_add(retry.after).filter(|next| Some(*next) < call.deadline);
@@ -324,7 +318,7 @@ impl Connection {
     }
 
     fn is_waiting(&self, xid: u32) -> bool {
-        self.calls.get(&xid).is_some_and(|call| call.result.is_none())
+        self.calls.get(xid).is_some_and(|call| call.result.is_none())
     }
 
     /// Nothing of the old stream matters to the next one.
@@ -339,7 +333,7 @@ impl Connection {
         let Some(index) = self.queue.iter().position(|queued| *queued == xid) else { return };
         self.queue.remove(index);
         if index == 0 && self.sent_of_first > 0 {
-            if let Some(call) = self.calls.get(&xid) {
+            if let Some(call) = self.calls.get(xid) {
                 self.orphan.extend(call.parts().into_iter().flatten().skip(self.sent_of_first));
             }
             self.sent_of_first = 0;
@@ -379,7 +373,7 @@ impl Wire for Connection {
             }
         }
         let mut skip = self.sent_of_first;
-        'queue: for call in self.queue.iter().filter_map(|xid| self.calls.get(xid)) {
+        'queue: for call in self.queue.iter().filter_map(|xid| self.calls.get(*xid)) {
             for part in call.parts() {
                 let sent = skip.min(part.len());
                 skip -= sent;
@@ -397,7 +391,7 @@ impl Wire for Connection {
         count -= orphan;
         while let Some(xid) = self.queue.front().copied() {
             let length: usize =
-                self.calls.get(&xid).map_or(0, |call| call.parts().iter().map(|part| part.len()).sum());
+                self.calls.get(xid).map_or(0, |call| call.parts().iter().map(|part| part.len()).sum());
             if self.sent_of_first + count < length {
                 self.sent_of_first += count;
                 return;
@@ -441,7 +435,7 @@ impl Wire for Connection {
             && instant <= now
         {
             self.deadlines.pop_first();
-            if self.calls.get(&xid).is_some_and(|call| call.look == Some(instant)) {
+            if self.calls.get(xid).is_some_and(|call| call.look == Some(instant)) {
                 silent |= self.look(xid, instant);
             } else {
                 self.finish(xid, Err(Error::new(libc::ETIMEDOUT, "the server did not answer in time")));
@@ -459,7 +453,7 @@ impl Wire for Connection {
         let mut again = std::mem::take(&mut self.sent);
         again.retain(|xid| self.is_waiting(*xid));
         for xid in &again {
-            if let Some(call) = self.calls.get_mut(xid) {
+            if let Some(call) = self.calls.get_mut(*xid) {
                 call.resent = true;
             }
         }
@@ -480,29 +474,10 @@ impl Wire for Connection {
         self.queue.clear();
         self.sent.clear();
         self.wake_supervisor();
-        let waiting: Vec<u32> = self.calls.keys().copied().collect();
+        let mut waiting: Vec<u32> = self.calls.iter().map(|(xid, _)| xid).collect();
+        waiting.sort_unstable(); // in the order of their beginning
         for xid in waiting {
             self.finish(xid, Err(error.clone()));
         }
-    }
-}
-
-/// Xids are consecutive: they are their own hash.
-#[derive(Default)]
-struct XidHasher(u64);
-
-impl Hasher for XidHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0 << 8 | u64::from(*byte);
-        }
-    }
-
-    fn write_u32(&mut self, xid: u32) {
-        self.0 = u64::from(xid).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }

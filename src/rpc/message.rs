@@ -33,9 +33,8 @@ impl Message {
         credential: &Credential,
     ) -> Self {
         bytes.reserve(USUAL_LENGTH);
-        for word in [0, 0, CALL, RPC_VERSION, program, version, procedure] {
-            bytes.extend_from_slice(&word.to_be_bytes());
-        }
+        let words = [0, 0, CALL, RPC_VERSION, program, version, procedure].map(u32::to_be_bytes);
+        bytes.extend_from_slice(words.as_flattened());
         bytes.extend_from_slice(credential.as_bytes());
         bytes.extend_from_slice(&[0; 8]); // verifier: AUTH_NONE
         Self(bytes)

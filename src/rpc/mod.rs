@@ -2,6 +2,7 @@
 
 mod answer;
 mod auth;
+mod calls;
 mod connection;
 #[cfg(all(any(test, fuzzing), not(libnfs_abi = "13")))]
 pub mod fuzzing;

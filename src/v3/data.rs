@@ -83,7 +83,8 @@ impl Nfs {
 
     /// As [`Nfs::read`]; `told` gets the reply, to be read by [`ReadReply::read`].
     pub fn tell_read(&self, file: &Handle, offset: u64, to: Destination, told: Box<dyn Told>) {
-        self.transport.tell(|memory| self.read_call(memory, file, offset, to, self.deadline), told);
+        let deadline = self.deadline_of_piece();
+        self.transport.tell(|memory| self.read_call(memory, file, offset, to, deadline), told);
     }
 
     fn read_call(
@@ -124,7 +125,8 @@ impl Nfs {
         stability: Stability,
         told: Box<dyn Told>,
     ) {
-        let call = |memory| self.write_call(memory, file, offset, from, stability, self.deadline);
+        let deadline = self.deadline_of_piece();
+        let call = |memory| self.write_call(memory, file, offset, from, stability, deadline);
         self.transport.tell(call, told);
     }
 

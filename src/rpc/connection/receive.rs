@@ -51,9 +51,9 @@ impl Connection {
                     self.check_head_length();
                     return Ok(());
                 }
-                Phase::Data { xid, at, left } => {
+                Phase::Data { xid, at, left, .. } => {
                     let (now, later) = bytes.split_at(bytes.len().min(left));
-                    let sink = self.calls.get_mut(&xid).and_then(|call| call.sink.as_mut());
+                    let sink = self.calls.get_mut(xid).and_then(|call| call.sink.as_mut());
                     if let Some(place) =
                         sink.and_then(|sink| sink.to.as_mut_slice().get_mut(at..at + now.len()))
                     {
@@ -94,7 +94,7 @@ impl Connection {
 
     fn check_head_length(&mut self) {
         let Some(xid) = self.head_xid() else { return };
-        let limit = self.calls.get(&xid).map_or(MAX_BESIDE_DATA, |call| call.limit);
+        let limit = self.calls.get(xid).map_or(MAX_BESIDE_DATA, |call| call.limit);
         if self.head.len() > limit {
             let cause = format!("RPC: the reply is longer than the {limit} bytes it can have");
             self.refuse(xid, Error::malformed(cause));
@@ -116,7 +116,7 @@ impl Connection {
     /// Decides what the rest of the record is, as soon as its first bytes tell.
     fn look_at_head(&mut self) {
         let Some(xid) = self.head_xid() else { return };
-        let Some(call) = self.calls.get_mut(&xid).filter(|call| call.result.is_none()) else {
+        let Some(call) = self.calls.get_mut(xid).filter(|call| call.result.is_none()) else {
             self.head.clear();
             self.phase = Phase::Unwanted;
             return;
@@ -126,31 +126,31 @@ impl Connection {
             return self.check_head_length();
         };
         let split = match body_offset(&self.head) {
-            Ok(None) => Ok(Split::More),
+            Ok(None) => Ok((0, Split::More)),
             Ok(Some(body)) => match (sink.split)(self.head.get(body..).unwrap_or_default()) {
                 Ok(Split::Data { at, len }) if len > sink.to.len() => Err(Error::malformed(format!(
                     "the server sent {len} bytes of data where {} were asked for (at {at})",
                     sink.to.len()
                 ))),
-                Ok(Split::Data { at, len }) => Ok(Split::Data { at: body + at, len }),
-                other => other,
+                split => split.map(|split| (body, split)),
             },
-            Err(_) => Ok(Split::Whole), // a refusal: told when the record is complete
+            Err(_) => Ok((0, Split::Whole)), // a refusal: told when the record is complete
         };
         match split {
-            Ok(Split::More) => self.check_head_length(),
-            Ok(Split::Whole) => {
+            Ok((_, Split::More)) => self.check_head_length(),
+            Ok((_, Split::Whole)) => {
                 self.phase = Phase::Whole;
                 self.check_head_length();
             }
-            Ok(Split::Data { at, len }) => {
+            Ok((body, Split::Data { at, len })) => {
+                let at = body + at;
                 let early = self.head.get(at..).unwrap_or_default();
                 let copied = early.len().min(len);
                 if let Some(place) = sink.to.as_mut_slice().get_mut(..copied) {
                     place.copy_from_slice(&early[..copied]);
                 }
                 self.head.truncate(at);
-                self.phase = Phase::Data { xid, at: copied, left: len - copied };
+                self.phase = Phase::Data { xid, at: copied, left: len - copied, body };
             }
             Err(error) => self.refuse(xid, error),
         }
@@ -161,7 +161,10 @@ impl Connection {
         let bytes = std::mem::take(&mut self.head);
         let (xid, received) = match phase {
             Phase::Unwanted => return Ok(()),
-            Phase::Data { xid, left: 0, at } => (xid, Some(at)),
+            Phase::Data { xid, left: 0, at, body } => {
+                self.finish(xid, Ok(Head { bytes, body, received: Some(at) }));
+                return Ok(());
+            }
             Phase::Data { xid, left, .. } => {
                 let error = Error::malformed(format!("the reply ends {left} bytes before its data does"));
                 self.finish(xid, Err(error));
@@ -184,10 +187,10 @@ impl Connection {
     /// The memory that certainly comes next, the rest of the current fragment's data, with its length and that of
     /// the padding behind it.
     fn certain(&mut self) -> Option<(&mut [u8], usize, usize)> {
-        let Phase::Data { xid, at, left } = self.phase else { return None };
+        let Phase::Data { xid, at, left, .. } = self.phase else { return None };
         let length = left.min(self.marks.left());
         let padding = self.marks.left() - length;
-        let sink = self.calls.get_mut(&xid)?.sink.as_mut()?;
+        let sink = self.calls.get_mut(xid)?.sink.as_mut()?;
         let place = sink.to.as_mut_slice().get_mut(at..at + length)?;
         (length > 0).then_some((place, length, padding))
     }
@@ -196,7 +199,7 @@ impl Connection {
     /// answered next. A large sink waits for its data: then just the header, so that the data itself is received in
     /// its place. It is never received ahead of its header: nothing but data goes into a sink.
     pub(super) fn stage_room(&self, position: usize) -> usize {
-        let sink = self.sent.get(position).and_then(|xid| self.calls.get(xid)?.sink.as_ref());
+        let sink = self.sent.get(position).and_then(|xid| self.calls.get(*xid)?.sink.as_ref());
         match sink {
             Some(sink) if sink.to.len() > SMALL_SINK => USUAL_HEADER + sink.usual,
             _ => STAGE,

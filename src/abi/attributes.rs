@@ -4,9 +4,11 @@ use libc::{c_char, c_int, c_void, stat};
 
 use super::arguments::{Out, file, path_or_here};
 use super::callback::{Callback, Record};
+use super::context::Context;
 use super::guard::guard;
 use super::types::{NFS_BLKSIZE, nfs_cb, nfs_context, nfs_stat_64, nfsfh};
 use crate::client::{Attributes, LastLink};
+use crate::error::Result;
 
 /// Reads the attributes of a file (RFC 1813, GETATTR). Superseded by nfs_stat64(), which tells all of them.
 /// Returns 0 or -errno.
@@ -36,10 +38,7 @@ pub unsafe extern "C" fn nfs_stat_async(
     guard(nfs, |context| {
         // SAFETY: by the contract above.
         let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
-        let client = context.client.clone();
-        context.submit(callback, async move {
-            Ok(Record(stat::from(&client.stat(path, LastLink::Follow).await?)))
-        })
+        submit_stat::<stat>(context, callback, path, LastLink::Follow)
     })
 }
 
@@ -74,10 +73,7 @@ pub unsafe extern "C" fn nfs_stat64_async(
     guard(nfs, |context| {
         // SAFETY: by the contract above.
         let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
-        let client = context.client.clone();
-        context.submit(callback, async move {
-            Ok(Record(nfs_stat_64::from(&client.stat(path, LastLink::Follow).await?)))
-        })
+        submit_stat::<nfs_stat_64>(context, callback, path, LastLink::Follow)
     })
 }
 
@@ -112,10 +108,7 @@ pub unsafe extern "C" fn nfs_lstat64_async(
     guard(nfs, |context| {
         // SAFETY: by the contract above.
         let (path, callback) = unsafe { (path_or_here(path), Callback::new(nfs, cb, private_data)?) };
-        let client = context.client.clone();
-        context.submit(callback, async move {
-            Ok(Record(nfs_stat_64::from(&client.stat(path, LastLink::Keep).await?)))
-        })
+        submit_stat::<nfs_stat_64>(context, callback, path, LastLink::Keep)
     })
 }
 
@@ -254,6 +247,18 @@ impl From<&Attributes> for stat {
             (attributes.ctime.seconds as _, attributes.ctime.nanoseconds as _);
         stat
     }
+}
+
+/// Queues the reading of attributes, which the callback gets as a C structure.
+fn submit_stat<S: for<'a> From<&'a Attributes> + Send + 'static>(
+    context: &Context,
+    callback: Callback,
+    path: Vec<u8>,
+    last: LastLink,
+) -> Result<c_int> {
+    let done = move |result: Result<Attributes>| callback.end(result.map(|it| Record(S::from(&it))));
+    context.client.start_stat(path, last, done)?;
+    Ok(0)
 }
 
 #[cfg(test)]

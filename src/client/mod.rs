@@ -27,6 +27,7 @@ mod service;
 mod session;
 mod settings;
 mod single;
+mod stat;
 mod task;
 #[cfg(test)]
 mod tests;

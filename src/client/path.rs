@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 
 use super::known::Directory;
-use super::{Client, Session};
+use super::{Client, Session, lock};
 use crate::attributes::{Attributes, FileType, Handle};
 use crate::error::{Error, Result};
 use crate::v3::Nfs;
@@ -118,8 +118,13 @@ fn normalize(directory: &[u8], path: &[u8]) -> Result<Vec<u8>> {
     Ok(normal)
 }
 
+/// Whether another file system begins at what was found in a directory.
+pub fn is_other_file_system(directory: &Directory, found: &Attributes) -> bool {
+    found.kind == FileType::Directory && found.fsid != directory.fsid
+}
+
 /// A path as [`normalize`] makes it, as the path of its directory and the last name.
-fn last_of(path: &[u8]) -> (&[u8], &[u8]) {
+pub fn last_of(path: &[u8]) -> (&[u8], &[u8]) {
     match path.iter().rposition(|byte| *byte == b'/') {
         Some(slash) => (&path[..slash], &path[slash + 1..]),
         None => (path, b""),
@@ -136,7 +141,7 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Errnos that may mean that a remembered directory is not where it was any more.
-const MOVED: [libc::c_int; 4] = [libc::ENOENT, libc::ESTALE, libc::ENOTDIR, libc::EACCES];
+pub const MOVED: [libc::c_int; 4] = [libc::ENOENT, libc::ESTALE, libc::ENOTDIR, libc::EACCES];
 
 impl Client {
     /// Runs an operation on paths; once more, with nothing remembered, when a directory that was remembered is gone.
@@ -144,7 +149,15 @@ impl Client {
         &self,
         operation: impl Fn(Session) -> F,
     ) -> Result<T> {
-        let session = self.session()?;
+        self.on_paths_in(self.session()?, operation).await
+    }
+
+    /// As [`Client::on_paths`], in a session that has begun.
+    pub(super) async fn on_paths_in<T, F: Future<Output = Result<T>>>(
+        &self,
+        session: Session,
+        operation: impl Fn(Session) -> F,
+    ) -> Result<T> {
         let (mounted, deadline) = (session.mounted.clone(), session.nfs.deadline);
         match operation(session).await {
             Err(error) if error.errno() == libc::ESTALE && mounted.known.clear() => {
@@ -156,25 +169,17 @@ impl Client {
         }
     }
 
-    /// A directory by its path without links, if the way there is known.
-    fn known(&self, session: &Session, path: &[u8]) -> Option<Directory> {
-        let mounted = &session.mounted;
-        if path.is_empty() {
-            return Some(Directory { handle: mounted.root, fsid: mounted.fsid });
-        }
-        mounted.known.get(path, &session.nfs.credential, self.reactor.now())
-    }
-
-    fn remember(&self, session: &Session, path: &[u8], object: &Object) {
-        if object.attributes.kind == FileType::Directory && session.remembers {
-            let directory = Directory { handle: object.handle, fsid: object.attributes.fsid };
-            session.mounted.known.insert(path, directory, &session.nfs.credential, self.reactor.now());
+    /// `path` as seen from the current directory, as [`normalize`] makes it.
+    pub(super) fn normal(&self, path: &[u8]) -> Result<Vec<u8>> {
+        match path.first() {
+            Some(b'/') => normalize(&[], path),
+            _ => normalize(&lock(&self.working_directory), path),
         }
     }
 
     /// Walks `path` from the current directory to an object.
     pub(super) async fn walk(&self, session: &Session, path: &[u8], last: LastLink) -> Result<Object> {
-        let path = normalize(&self.working_directory(), path)?;
+        let path = self.normal(path)?;
         match self.last_step(session, &path, last, false).await? {
             LastStep::Made { found, .. } => found.ok_or_else(missing),
             LastStep::Walk { trusting } => {
@@ -191,7 +196,7 @@ impl Client {
         last: LastLink,
         may_be_missing: bool,
     ) -> Result<Walked> {
-        let path = normalize(&self.working_directory(), path)?;
+        let path = self.normal(path)?;
         match self.last_step(session, &path, last, may_be_missing).await? {
             LastStep::Made { directory, found } => Ok(Walked { path, directory, found }),
             LastStep::Walk { trusting } => {
@@ -210,7 +215,7 @@ impl Client {
     ) -> Result<LastStep> {
         let (directory, name) = last_of(path);
         let walk = |trusting| Ok(LastStep::Walk { trusting });
-        let known = if name.is_empty() { None } else { self.known(session, directory) };
+        let known = if name.is_empty() { None } else { session.known(directory, self.reactor.now()) };
         let Some(known) = known else { return walk(true) };
         let found = match self.step(session, &known, directory, name).await {
             Ok(object) if object.attributes.kind == FileType::Link && last == LastLink::Follow => {
@@ -222,12 +227,12 @@ impl Client {
             Err(error) => return Err(error.during("lookup")),
         };
         if let Some(object) = &found {
-            self.remember(session, path, object);
+            session.remember(path, object, self.reactor.now());
         }
         Ok(LastStep::Made { directory: known.handle, found })
     }
 
-    async fn walk_all(
+    pub(super) async fn walk_all(
         &self,
         session: &Session,
         path: Vec<u8>,
@@ -279,7 +284,7 @@ impl Client {
             path.extend_from_slice(&name);
             if trusting
                 && !todo.is_empty()
-                && let Some(directory) = self.known(session, &path)
+                && let Some(directory) = session.known(&path, self.reactor.now())
             {
                 steps.push(Step { directory, begin });
                 found = None;
@@ -307,7 +312,7 @@ impl Client {
                 prepend(&mut todo, inside(&target, &session.mounted.export))?;
                 found = None;
             } else {
-                self.remember(session, &path, &object);
+                session.remember(&path, &object, self.reactor.now());
                 let directory = Directory { handle: object.handle, fsid: object.attributes.fsid };
                 steps.push(Step { directory, begin });
                 found = Some(object);
@@ -329,11 +334,10 @@ impl Client {
         path: &[u8],
         name: &[u8],
     ) -> Result<Object> {
-        let begins_here = |attributes: &Attributes| {
-            attributes.kind == FileType::Directory && attributes.fsid != directory.fsid
-        };
         match session.nfs.lookup(&directory.handle, name).await {
-            Ok((handle, Some(attributes))) if !begins_here(&attributes) => Ok(Object { handle, attributes }),
+            Ok((handle, Some(attributes))) if !is_other_file_system(directory, &attributes) => {
+                Ok(Object { handle, attributes })
+            }
             Err(error) if !Nfs::is_other_export(&error) => Err(error),
             rare => Box::pin(self.step_further(session, directory.fsid, path, name, rare)).await,
         }
@@ -372,8 +376,8 @@ impl Client {
     /// The directory that holds the last component of `path`, and that component.
     pub(super) async fn parent<'a>(&self, session: &Session, path: &'a [u8]) -> Result<Parent<'a>> {
         let (directory, name) = split(path);
-        let normal = normalize(&self.working_directory(), directory)?;
-        if let Some(known) = self.known(session, &normal) {
+        let normal = self.normal(directory)?;
+        if let Some(known) = session.known(&normal, self.reactor.now()) {
             return Ok(Parent { directory: known.handle, name, path: normal });
         }
         let walked = self.walk_to(session, directory, LastLink::Follow, false).await?;
@@ -393,7 +397,7 @@ impl Client {
             if walked.object()?.attributes.kind != FileType::Directory {
                 return Err(Error::new(libc::ENOTDIR, "not a directory"));
             }
-            *super::lock(&self.working_directory) = canonical;
+            *lock(&self.working_directory) = canonical;
             Ok(())
         };
         change.await.map_err(|error| error.during("chdir").at(&path))

@@ -2,10 +2,14 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::cache::Policy;
+use super::known::Directory;
 use super::mount::Mounted;
+use super::path::Object;
 use super::{Client, Settings, lock};
+use crate::attributes::FileType;
 use crate::error::{Error, Result};
 use crate::rpc::Credential;
 use crate::v3::Nfs;
@@ -34,6 +38,25 @@ impl Session {
     /// For an operation, or a part of one, that begins now.
     pub fn begin(shared: Arc<Shared>) -> Self {
         Self { nfs: shared.nfs.begun_now(), shared }
+    }
+}
+
+impl Shared {
+    /// A directory by its path without links, if the way there is known.
+    pub fn known(&self, path: &[u8], now: Instant) -> Option<Directory> {
+        let mounted = &self.mounted;
+        if path.is_empty() {
+            return Some(Directory { handle: mounted.root, fsid: mounted.fsid });
+        }
+        mounted.known.get(path, &self.nfs.credential, now)
+    }
+
+    /// What was found at a path without links is known if it is a directory.
+    pub fn remember(&self, path: &[u8], found: &Object, now: Instant) {
+        if found.attributes.kind == FileType::Directory && self.remembers {
+            let directory = Directory { handle: found.handle, fsid: found.attributes.fsid };
+            self.mounted.known.insert(path, directory, &self.nfs.credential, now);
+        }
     }
 }
 

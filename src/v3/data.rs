@@ -68,7 +68,7 @@ impl Nfs {
         self.call_on_in(Vec::new(), procedure, file)
     }
 
-    fn call_on_in(&self, memory: Vec<u8>, procedure: NFS_PROGRAM, file: &Handle) -> Message {
+    pub(super) fn call_on_in(&self, memory: Vec<u8>, procedure: NFS_PROGRAM, file: &Handle) -> Message {
         let mut message =
             Message::call_in(memory, nfs3::PROGRAM, nfs3::VERSION, procedure as u32, &self.credential);
         put_opaque(message.arguments(), file.as_bytes());

@@ -21,5 +21,6 @@ pub use data::{USUAL_READ_BODY, split_read};
 pub use mount::{Export, Mount, PORTMAPPER_PORT, PortMapper};
 pub use nfs::Nfs;
 pub use nlm::{Lock, LockCall, LockManager, LockOwner, LockStatus};
+pub use object::read_found;
 pub use patience::Patience;
 pub use readdir::{DirEntry, PageEnd, Place};

@@ -1,6 +1,8 @@
 //! GETATTR, LOOKUP and ACCESS (RFC 1813, sections 3.3.1, 3.3.3 and 3.3.4): what most operations consist of, encoded
 //! and decoded in place.
 
+use std::time::Instant;
+
 use nfs3_client::nfs3_types::nfs3::NFS_PROGRAM;
 
 use super::data::{put_opaque, skip_optional, status};
@@ -8,7 +10,7 @@ use super::nfs::Nfs;
 use super::patience::{Patience, is_busy};
 use crate::attributes::{Attributes, FileType, Handle, Time};
 use crate::error::{Error, Result};
-use crate::rpc::{Pending, Reply, Request};
+use crate::rpc::{Pending, Reply, Request, Told};
 use crate::xdr::Reader;
 
 /// Longest reply of these calls, bytes.
@@ -28,9 +30,23 @@ impl Nfs {
     pub async fn lookup(&self, directory: &Handle, name: &[u8]) -> Result<(Handle, Option<Attributes>)> {
         let name = |arguments: &mut Vec<u8>| put_opaque(arguments, name);
         let reply = self.ask(NFS_PROGRAM::NFSPROC3_LOOKUP, directory, MAX_REPLY, name).await?;
-        let mut reader = Reader::new(reply.body());
-        status(&mut reader)?;
-        Ok((Handle::new(reader.opaque()?)?, optional_attributes(&mut reader)?))
+        read_found(reply.body())
+    }
+
+    /// As [`Nfs::lookup`]; `told` gets the reply, to be read by [`read_found`].
+    pub fn tell_lookup(
+        &self,
+        directory: &Handle,
+        name: &[u8],
+        deadline: Option<Instant>,
+        told: Box<dyn Told>,
+    ) {
+        let call = |memory| {
+            let mut message = self.call_on_in(memory, NFS_PROGRAM::NFSPROC3_LOOKUP, directory);
+            put_opaque(message.arguments(), name);
+            Request { message, source: None, sink: None, deadline, limit: MAX_REPLY }
+        };
+        self.transport.tell(call, told);
     }
 
     /// Which of the ACCESS3_* bits in `access` the server grants.
@@ -69,6 +85,13 @@ impl Nfs {
         }
         Ok(reply)
     }
+}
+
+/// What LOOKUP has found.
+pub fn read_found(body: &[u8]) -> Result<(Handle, Option<Attributes>)> {
+    let mut reader = Reader::new(body);
+    status(&mut reader)?;
+    Ok((Handle::new(reader.opaque()?)?, optional_attributes(&mut reader)?))
 }
 
 /// fattr3.

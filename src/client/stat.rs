@@ -1,0 +1,104 @@
+//! Asynchronous stat by a single call: a LOOKUP in a directory that is known, as long as its reply tells it all.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Client;
+use super::known::Directory;
+use super::path::{LastLink, MOVED, Object, is_other_file_system, last_of};
+use super::session::{Session, Shared};
+use super::single::{Call, Calling, End};
+use crate::attributes::{Attributes, FileType, Handle};
+use crate::error::{Error, Result};
+use crate::rpc::Answer;
+use crate::v3::{Nfs, read_found};
+
+impl Client {
+    /// The attributes of what is at `path`. `done` gets them, as [`Client::spawn`] says.
+    pub fn start_stat(
+        self: &Arc<Self>,
+        path: Vec<u8>,
+        last: LastLink,
+        done: impl FnOnce(Result<Attributes>) + Send + 'static,
+    ) -> Result<()> {
+        let normal = self.normal(&path).unwrap_or_default();
+        let left = self.with_shared(|shared| {
+            let (directory, name) = last_of(&normal);
+            let known = |shared: &Arc<Shared>| shared.known(directory, self.reactor.now());
+            let shared = shared.ok().filter(|_| !name.is_empty());
+            let Some((shared, directory)) = shared.and_then(|shared| Some((shared, known(shared)?))) else {
+                return Ok::<_, Error>(Some((path, done)));
+            };
+            let (client, own, deadline) = (self.clone(), shared.clone(), shared.nfs.deadline_of_piece());
+            let lookup =
+                Lookup { client, shared: own, deadline, path, normal: normal.clone(), directory, last };
+            let call = Calling::begin(&self.executor, lookup, done)?;
+            shared.nfs.tell_lookup(&directory.handle, name, deadline, call);
+            Ok(None)
+        })?;
+        match left {
+            None => self.executor.submitted(),
+            Some((path, done)) => self.spawn(self.clone().stat(path, last), done)?,
+        }
+        Ok(())
+    }
+}
+
+struct Lookup {
+    client: Arc<Client>,
+    shared: Arc<Shared>,
+    deadline: Option<Instant>,
+    path: Vec<u8>,
+    /// Seen from the root of the export; without links but for the last component.
+    normal: Vec<u8>,
+    directory: Directory,
+    last: LastLink,
+}
+
+impl Call for Lookup {
+    type Output = Attributes;
+    type Reply = (Handle, Option<Attributes>);
+
+    fn read(&self, answer: Answer<'_>) -> Result<Self::Reply> {
+        read_found(answer.body)
+    }
+
+    fn end(self, reply: Result<Self::Reply>) -> End<Attributes> {
+        let is_end = |attributes: &Attributes| {
+            let is_link = attributes.kind == FileType::Link && self.last == LastLink::Follow;
+            !is_link && !is_other_file_system(&self.directory, attributes)
+        };
+        let below_root = !last_of(&self.normal).0.is_empty();
+        match reply {
+            Ok((handle, Some(attributes))) if is_end(&attributes) => {
+                let found = Object { handle, attributes };
+                self.shared.remember(&self.normal, &found, self.client.reactor.now());
+                End::Nothing(Ok(found.attributes))
+            }
+            Err(error) if below_root && MOVED.contains(&error.errno()) => {
+                End::More(Box::pin(self.walk(false)))
+            }
+            Err(error) if !is_rare(&error) => End::Nothing(Err(error.during("lookup").at(&self.path))),
+            _ => End::More(Box::pin(self.walk(true))),
+        }
+    }
+}
+
+/// An error that is not the last word.
+fn is_rare(error: &Error) -> bool {
+    Nfs::is_other_export(error) || [libc::EAGAIN, libc::ESTALE].contains(&error.errno())
+}
+
+impl Lookup {
+    /// All of the path; not `trusting` what is known when that may be wrong.
+    async fn walk(self, trusting: bool) -> Result<Attributes> {
+        let Self { client, shared, deadline, path, normal, last, .. } = self;
+        let mut session = Session::begin(shared);
+        session.nfs.deadline = deadline;
+        let (client, normal) = (&*client, &normal);
+        let walk = client.on_paths_in(session, |session| async move {
+            client.walk_all(&session, normal.clone(), last, false, trusting).await?.object()
+        });
+        walk.await.map(|object| object.attributes).map_err(|error| error.during("stat").at(&path))
+    }
+}

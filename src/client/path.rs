@@ -118,6 +118,12 @@ fn normalize(directory: &[u8], path: &[u8]) -> Result<Vec<u8>> {
     Ok(normal)
 }
 
+/// Whether a path is as [`normalize`] makes it, whatever the current directory is.
+pub fn is_normal(path: &[u8]) -> bool {
+    let is_name = |part: &[u8]| !matches!(part, b"" | b"." | b"..");
+    path.strip_prefix(b"/").is_some_and(|names| names.split(|byte| *byte == b'/').all(is_name))
+}
+
 /// Whether another file system begins at what was found in a directory.
 pub fn is_other_file_system(directory: &Directory, found: &Attributes) -> bool {
     found.kind == FileType::Directory && found.fsid != directory.fsid
@@ -439,6 +445,12 @@ mod tests {
     #[test]
     fn paths_are_normalized_in_their_text() {
         assert_eq!(normal("/", "").as_deref(), Ok(""));
+        for path in ["", "/", "/a", "/a/b", "/a/", "//a", "/a/./b", "/a/../b", "a", "/.a/..b"] {
+            assert_eq!(
+                is_normal(path.as_bytes()),
+                !path.is_empty() && normal("/", path).as_deref() == Ok(path)
+            );
+        }
         assert_eq!(normal("/a/b", "c//./d/").as_deref(), Ok("/a/b/c/d"));
         assert_eq!(normal("/a/b", "../c").as_deref(), Ok("/a/c"));
         assert_eq!(normal("/a/b", "/x/../y").as_deref(), Ok("/y"));

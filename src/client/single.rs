@@ -60,6 +60,13 @@ impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> Calling<C, D> {
     }
 }
 
+impl<C: Call, D> Calling<C, D> {
+    /// None when its reply has come.
+    pub fn call(&self) -> Option<&C> {
+        self.call.as_ref()
+    }
+}
+
 impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> Told for Calling<C, D> {
     fn told(mut self: Box<Self>, result: Result<Answer<'_>>) {
         let Some(executor) = self.executor.take() else { return };

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Client;
 use super::known::Directory;
-use super::path::{LastLink, MOVED, Object, is_other_file_system, last_of};
+use super::path::{LastLink, MOVED, Object, is_normal, is_other_file_system, last_of};
 use super::session::{Session, Shared};
 use super::single::{Call, Calling, End};
 use crate::attributes::{Attributes, FileType, Handle};
@@ -21,19 +21,23 @@ impl Client {
         last: LastLink,
         done: impl FnOnce(Result<Attributes>) + Send + 'static,
     ) -> Result<()> {
-        let normal = self.normal(&path).unwrap_or_default();
+        let normal = (!is_normal(&path)).then(|| self.normal(&path).unwrap_or_default());
         let left = self.with_shared(|shared| {
-            let (directory, name) = last_of(&normal);
+            let (directory, name) = last_of(normal.as_ref().unwrap_or(&path));
             let known = |shared: &Arc<Shared>| shared.known(directory, self.reactor.now());
             let shared = shared.ok().filter(|_| !name.is_empty());
             let Some((shared, directory)) = shared.and_then(|shared| Some((shared, known(shared)?))) else {
                 return Ok::<_, Error>(Some((path, done)));
             };
             let (client, own, deadline) = (self.clone(), shared.clone(), shared.nfs.deadline_of_piece());
-            let lookup =
-                Lookup { client, shared: own, deadline, path, normal: normal.clone(), directory, last };
+            let lookup = Lookup { client, shared: own, deadline, path, normal, directory, last };
             let call = Calling::begin(&self.executor, lookup, done)?;
-            shared.nfs.tell_lookup(&directory.handle, name, deadline, call);
+            shared.nfs.tell_lookup(
+                &directory.handle,
+                |call| call.call().map_or(&[], |lookup| last_of(lookup.normal()).1),
+                deadline,
+                call,
+            );
             Ok(None)
         })?;
         match left {
@@ -49,8 +53,8 @@ struct Lookup {
     shared: Arc<Shared>,
     deadline: Option<Instant>,
     path: Vec<u8>,
-    /// Seen from the root of the export; without links but for the last component.
-    normal: Vec<u8>,
+    /// As [`Client::normal`] makes it, if that is something else.
+    normal: Option<Vec<u8>>,
     directory: Directory,
     last: LastLink,
 }
@@ -68,11 +72,11 @@ impl Call for Lookup {
             let is_link = attributes.kind == FileType::Link && self.last == LastLink::Follow;
             !is_link && !is_other_file_system(&self.directory, attributes)
         };
-        let below_root = !last_of(&self.normal).0.is_empty();
+        let below_root = !last_of(self.normal()).0.is_empty();
         match reply {
             Ok((handle, Some(attributes))) if is_end(&attributes) => {
                 let found = Object { handle, attributes };
-                self.shared.remember(&self.normal, &found, self.client.reactor.now());
+                self.shared.remember(self.normal(), &found, self.client.reactor.now());
                 End::Nothing(Ok(found.attributes))
             }
             Err(error) if below_root && MOVED.contains(&error.errno()) => {
@@ -90,12 +94,16 @@ fn is_rare(error: &Error) -> bool {
 }
 
 impl Lookup {
+    fn normal(&self) -> &[u8] {
+        self.normal.as_ref().unwrap_or(&self.path)
+    }
+
     /// All of the path; not `trusting` what is known when that may be wrong.
     async fn walk(self, trusting: bool) -> Result<Attributes> {
         let Self { client, shared, deadline, path, normal, last, .. } = self;
         let mut session = Session::begin(shared);
         session.nfs.deadline = deadline;
-        let (client, normal) = (&*client, &normal);
+        let (client, normal) = (&*client, normal.as_ref().unwrap_or(&path));
         let walk = client.on_paths_in(session, |session| async move {
             client.walk_all(&session, normal.clone(), last, false, trusting).await?.object()
         });

@@ -188,10 +188,14 @@ impl Connection {
         self.queue(request, Caller::Task(None))
     }
 
-    /// Queues a call whose result `told` gets. `make` is given memory for the message.
-    pub fn start_telling(&mut self, make: impl FnOnce(Vec<u8>) -> Request, told: Box<dyn Told>) {
-        let request = make(self.spare.pop().unwrap_or_default());
+    /// Queues a call whose result `told` gets.
+    pub fn start_telling(&mut self, request: Request, told: Box<dyn Told>) {
         self.queue(request, Caller::Told(told));
+    }
+
+    /// Memory for a message.
+    pub fn memory(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
     }
 
     fn queue(&mut self, request: Request, caller: Caller) -> u32 {

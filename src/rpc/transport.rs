@@ -63,10 +63,15 @@ impl Transport {
     }
 
     /// Queues a call whose result `told` gets, perhaps before this returns. `make` is given memory for the message.
-    pub fn tell(&self, make: impl FnOnce(Vec<u8>) -> Request, told: Box<dyn Told>) {
+    pub fn tell<T: Told + 'static>(&self, make: impl FnOnce(Vec<u8>, &T) -> Request, told: Box<T>) {
         let Link { reactor, id } = &*self.0;
         let mut told = Some(told);
-        reactor.with(*id, |connection| told.take().map(|told| connection.start_telling(make, told)));
+        reactor.with(*id, |connection| {
+            if let Some(told) = told.take() {
+                let request = make(connection.memory(), &told);
+                connection.start_telling(request, told);
+            }
+        });
         if let Some(told) = told {
             told.told(Err(Error::new(libc::ENOTCONN, "the connection is closed")));
         }

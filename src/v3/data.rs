@@ -82,9 +82,9 @@ impl Nfs {
     }
 
     /// As [`Nfs::read`]; `told` gets the reply, to be read by [`ReadReply::read`].
-    pub fn tell_read(&self, file: &Handle, offset: u64, to: Destination, told: Box<dyn Told>) {
+    pub fn tell_read(&self, file: &Handle, offset: u64, to: Destination, told: Box<impl Told + 'static>) {
         let deadline = self.deadline_of_piece();
-        self.transport.tell(|memory| self.read_call(memory, file, offset, to, deadline), told);
+        self.transport.tell(|memory, _| self.read_call(memory, file, offset, to, deadline), told);
     }
 
     fn read_call(
@@ -123,10 +123,10 @@ impl Nfs {
         offset: u64,
         from: Source,
         stability: Stability,
-        told: Box<dyn Told>,
+        told: Box<impl Told + 'static>,
     ) {
         let deadline = self.deadline_of_piece();
-        let call = |memory| self.write_call(memory, file, offset, from, stability, deadline);
+        let call = |memory, _: &_| self.write_call(memory, file, offset, from, stability, deadline);
         self.transport.tell(call, told);
     }
 

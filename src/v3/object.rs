@@ -33,17 +33,17 @@ impl Nfs {
         read_found(reply.body())
     }
 
-    /// As [`Nfs::lookup`]; `told` gets the reply, to be read by [`read_found`].
-    pub fn tell_lookup(
+    /// As [`Nfs::lookup`]; `told` has the name and gets the reply, to be read by [`read_found`].
+    pub fn tell_lookup<T: Told + 'static>(
         &self,
         directory: &Handle,
-        name: &[u8],
+        name: impl FnOnce(&T) -> &[u8],
         deadline: Option<Instant>,
-        told: Box<dyn Told>,
+        told: Box<T>,
     ) {
-        let call = |memory| {
+        let call = |memory, told: &T| {
             let mut message = self.call_on_in(memory, NFS_PROGRAM::NFSPROC3_LOOKUP, directory);
-            put_opaque(message.arguments(), name);
+            put_opaque(message.arguments(), name(told));
             Request { message, source: None, sink: None, deadline, limit: MAX_REPLY }
         };
         self.transport.tell(call, told);

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use libc::{c_char, c_int, c_uint};
 
 use super::context::Context;
-use super::directory::OpenDirectory;
 use super::file::OpenFile;
-use super::handle::{DIRECTORIES, FILES};
-use super::types::{nfsdir, nfsfh};
+use super::handle::FILES;
+use super::types::nfsfh;
 use crate::client::File;
 use crate::error::{Error, Result};
 
@@ -61,13 +60,8 @@ pub fn file(context: &Context, nfsfh: *mut nfsfh) -> Result<Arc<File>> {
     if file.client_id() == context.client.id() { Ok(file) } else { Err(foreign("file")) }
 }
 
-/// The open directory behind a handle, when it belongs to the context.
-pub fn directory(context: &Context, nfsdir: *mut nfsdir) -> Result<Arc<OpenDirectory>> {
-    let directory = DIRECTORIES.get(nfsdir)?;
-    if directory.client_id() == context.client.id() { Ok(directory) } else { Err(foreign("directory")) }
-}
-
-fn foreign(what: &str) -> Error {
+/// The error of a handle that was made with another context.
+pub fn foreign(what: &str) -> Error {
     Error::new(libc::EBADF, format!("the {what} belongs to another context"))
 }
 

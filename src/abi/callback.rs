@@ -72,6 +72,14 @@ impl Callback {
         }
     }
 
+    /// The context it is given, NULL when that is an RPC context.
+    fn nfs(&self) -> *mut nfs_context {
+        match self.function {
+            Function::Nfs(_, nfs) => nfs,
+            Function::Rpc(..) => std::ptr::null_mut(),
+        }
+    }
+
     /// Tells the end.
     pub fn end<T: Answer>(self, result: Result<T>) {
         match result {
@@ -168,7 +176,7 @@ impl Answer for Arc<File> {
 /// A handle.
 impl Answer for Directory {
     fn give(self, callback: Callback) {
-        match DIRECTORIES.insert(OpenDirectory::new(self)) {
+        match DIRECTORIES.insert(OpenDirectory::new(callback.nfs(), self)) {
             Ok(handle) => callback.call(0, handle.cast()),
             Err(error) => callback.fail(&error),
         }

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex};
 use libc::{c_char, c_int, c_long, c_void, timeval};
 use once_cell::sync::OnceCell;
 
-use super::arguments::{Out, directory, path_or_here};
+use super::arguments::{Out, foreign, path_or_here};
 use super::attributes::{blocks, device};
 use super::callback::Callback;
 use super::guard::{guard, guard_or, stop_panics};
 use super::handle::DIRECTORIES;
 use super::lock;
 use super::types::{NFS_BLKSIZE, nfs_cb, nfs_context, nfsdir, nfsdirent};
-use crate::client::{Attributes, Directory, Entries, Entry, Time};
+use crate::client::{Attributes, Directory, Entries, Time};
 
 /// Opens a directory and reads all its entries, which then do not change any more (RFC 1813, READDIRPLUS). Stores
 /// it in `*nfsdir`, to be closed with nfs_closedir(), or NULL after an error. Returns 0 or -errno.
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn nfs_opendir(
         // SAFETY: by the contract above.
         let (path, out) = (unsafe { path_or_here(path) }, out?);
         let directory = context.run(|client| client.opendir(path))?;
-        out.write(context.hand_out(&DIRECTORIES, OpenDirectory::new(directory))?)
+        out.write(context.hand_out(&DIRECTORIES, OpenDirectory::new(nfs, directory))?)
     })
 }
 
@@ -86,20 +86,29 @@ pub extern "C" fn nfs_rewinddir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
 /// Closes a directory. Its entries are gone. The context may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_closedir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
-    with(nfs, nfsdir, |_| DIRECTORIES.take(nfsdir).is_ok());
+    if with(nfs, nfsdir, |_| ()).is_some() {
+        let _ = DIRECTORIES.take(nfsdir); // another thread may have been faster
+    }
 }
 
 /// Does something with a directory, for which the server is not needed, and the context only to tell an error.
 fn with<T>(nfs: *mut nfs_context, nfsdir: *mut nfsdir, act: impl FnOnce(&OpenDirectory) -> T) -> Option<T> {
-    if nfs.is_null() {
-        return stop_panics(|| Ok(act(&*DIRECTORIES.get(nfsdir)?))).ok();
+    // As long as the directory is open, so is the context it belongs to.
+    let act = |directory: &OpenDirectory| match nfs.is_null() || nfs.addr() == directory.context {
+        true => Ok(act(directory)),
+        false => Err(foreign("directory")),
+    };
+    match stop_panics(|| DIRECTORIES.look(nfsdir, act)?) {
+        Ok(result) => Some(result),
+        Err(error) => guard_or(nfs, |_| None, |_| Err(error)),
     }
-    guard_or(nfs, |_| None, |context| Ok(Some(act(&*directory(context, nfsdir)?))))
 }
 
 /// A directory with its entries as C sees them.
 pub struct OpenDirectory {
     client_id: u64,
+    /// The address that is the context's handle.
+    context: usize,
     length: usize,
     /// Of the next entry.
     position: AtomicUsize,
@@ -122,11 +131,13 @@ unsafe impl Send for Records {}
 unsafe impl Sync for Records {}
 
 impl OpenDirectory {
-    pub fn new(directory: Directory) -> Arc<Self> {
+    /// Of the context whose handle is `nfs`.
+    pub fn new(nfs: *mut nfs_context, directory: Directory) -> Arc<Self> {
         let Directory { client_id, entries } = directory;
         let (length, position) = (entries.len(), AtomicUsize::new(0));
         Arc::new(Self {
             client_id,
+            context: nfs.addr(),
             length,
             position,
             packed: Mutex::new(Some(entries)),
@@ -162,7 +173,9 @@ impl Records {
     fn new(entries: Option<Entries>) -> Self {
         let Some(entries) = entries else { return Self::default() };
         let mut records = Vec::with_capacity(entries.len());
-        let names = entries.unpack(|entry| records.push(UnsafeCell::new(record(entry))));
+        let names = entries.unpack(|name, fileid, attributes| {
+            records.push(UnsafeCell::new(record(name, fileid, attributes.as_ref())));
+        });
         let mut records = records.into_boxed_slice();
         for index in 1..records.len() {
             let next = records[index].get();
@@ -172,16 +185,15 @@ impl Records {
     }
 }
 
-fn record(entry: &Entry<'_>) -> nfsdirent {
-    let attributes = entry.attributes.as_ref();
+fn record(name: *const u8, inode: u64, attributes: Option<&Attributes>) -> nfsdirent {
     let number = |field: fn(&Attributes) -> u32| attributes.map_or(0, field);
     let long = |field: fn(&Attributes) -> u64| attributes.map_or(0, field);
     let time = |field: fn(&Attributes) -> Time| attributes.map_or(Time { seconds: 0, nanoseconds: 0 }, field);
     let (atime, mtime, ctime) = (time(|a| a.atime), time(|a| a.mtime), time(|a| a.ctime));
     nfsdirent {
         next: std::ptr::null_mut(),
-        name: entry.name.as_ptr().cast_mut(),
-        inode: entry.fileid,
+        name: name.cast_mut().cast(),
+        inode,
         r#type: number(|a| a.kind.nfs3()),
         mode: number(Attributes::st_mode),
         size: long(|a| a.size),

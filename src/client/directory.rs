@@ -100,14 +100,13 @@ impl Client {
             let mut lookups = Vec::new();
             for entry in some.iter_mut().filter(|entry| entry.attributes.is_none()) {
                 lookups.push(Box::pin(async {
-                    entry.attributes =
-                        self.attributes_of(session, directory, path, entry.name.to_bytes()).await?;
+                    entry.attributes = self.attributes_of(session, directory, path, entry.name).await?;
                     Ok(())
                 }));
             }
             all(lookups).await?;
             for Entry { name, fileid, attributes } in some {
-                complete.push(&DirEntry { name: name.to_bytes(), fileid, attributes })?;
+                complete.push(&DirEntry { name, fileid, attributes })?;
             }
         }
     }

@@ -4,7 +4,6 @@
 //! the one before. Every [`GROUP`] entries this begins anew.
 
 use std::collections::VecDeque;
-use std::ffi::CStr;
 
 use crate::attributes::{Attributes, FileType, Time};
 use crate::error::{Error, Result};
@@ -19,10 +18,14 @@ const WORDS: usize = 22;
 /// In the mask of words that follow: the entry has attributes.
 const HAS_ATTRIBUTES: u32 = 1 << 31;
 
+/// The bits of the mask that have the length of the name; LONG when it is that long, or longer.
+const LENGTH: u32 = WORDS as u32;
+const LONG: usize = (1 << (31 - LENGTH)) - 1;
+
 /// One name in a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry<'a> {
-    pub name: &'a CStr,
+    pub name: &'a [u8],
     pub fileid: u64,
     /// None when the server gave none.
     pub attributes: Option<Attributes>,
@@ -67,15 +70,16 @@ impl Entries {
         let Some(chunk) = self.chunks.back_mut() else { return Ok(()) };
         let words = words(*fileid, attributes.as_ref());
         let mut mask = if attributes.is_some() { HAS_ATTRIBUTES } else { 0 };
-        let at = chunk.len();
-        chunk.extend_from_slice(&[0; 4]);
-        for (index, (word, last)) in words.iter().zip(&self.last).enumerate() {
-            if word != last {
-                mask |= 1 << index;
-                chunk.extend_from_slice(&word.to_ne_bytes());
-            }
+        mask |= (name.len().min(LONG) as u32) << LENGTH;
+        let differs = |(index, (word, last)): (usize, (&u32, &u32))| u32::from(word != last) << index;
+        let mut changed = words.iter().zip(&self.last).enumerate().map(differs).fold(0, |all, one| all | one);
+        mask |= changed;
+        chunk.reserve(LONGEST);
+        chunk.extend_from_slice(&mask.to_ne_bytes());
+        while changed != 0 {
+            chunk.extend_from_slice(&words[changed.trailing_zeros() as usize].to_ne_bytes());
+            changed &= changed - 1;
         }
-        chunk[at..at + 4].copy_from_slice(&mask.to_ne_bytes());
         self.names.extend_from_slice(name);
         self.names.push(0);
         (self.last, self.count) = (words, self.count + 1);
@@ -92,29 +96,35 @@ impl Entries {
             if rest.is_empty() {
                 rest = chunks.next()?;
             }
-            let (fileid, attributes) = unpacker.next(&mut rest)?;
-            let name = CStr::from_bytes_until_nul(names).ok()?;
-            names = names.get(name.count_bytes() + 1..)?;
+            let (length, fileid, attributes) = unpacker.next(&mut rest)?;
+            let (name, behind) = cut(names, length)?;
+            names = behind;
             Some(Entry { name, fileid, attributes })
         })
     }
 
-    /// Gives up the memory of what is handed out, but for the names: those are the result. `each` gets an entry, with a
-    /// name that stays where it is as long as the result.
-    pub fn unpack(mut self, mut each: impl FnMut(&Entry<'_>)) -> Box<[u8]> {
+    /// Gives up the memory of what is handed out, but for the names: those are the result. `each` gets an entry: where
+    /// its name begins, which has a NUL behind it and stays there as long as the result, its file id and attributes.
+    pub fn unpack(mut self, mut each: impl FnMut(*const u8, u64, Option<Attributes>)) -> Box<[u8]> {
         let names = std::mem::take(&mut self.names).into_boxed_slice();
         let mut rest_of_names = &names[..];
         let mut unpacker = Unpacker::default();
         while let Some(chunk) = self.chunks.pop_front() {
             let mut rest = &chunk[..];
-            while let Some((fileid, attributes)) = unpacker.next(&mut rest) {
-                let Ok(name) = CStr::from_bytes_until_nul(rest_of_names) else { break };
-                rest_of_names = rest_of_names.get(name.count_bytes() + 1..).unwrap_or_default();
-                each(&Entry { name, fileid, attributes });
+            while let Some((length, fileid, attributes)) = unpacker.next(&mut rest) {
+                let Some((name, behind)) = cut(rest_of_names, length) else { break };
+                rest_of_names = behind;
+                each(name.as_ptr(), fileid, attributes);
             }
         }
         names
     }
+}
+
+/// The first name, whose length is known if it is less than [`LONG`], and what follows the NUL behind it.
+fn cut(names: &[u8], length: usize) -> Option<(&[u8], &[u8])> {
+    let length = if length < LONG { length } else { names.iter().position(|byte| *byte == 0)? };
+    Some((names.get(..length)?, names.get(length + 1..)?))
 }
 
 /// The most that one entry takes in a chunk, bytes.
@@ -128,13 +138,15 @@ struct Unpacker {
 }
 
 impl Unpacker {
-    fn next(&mut self, rest: &mut &[u8]) -> Option<(u64, Option<Attributes>)> {
+    /// The length of the name, the file id and the attributes.
+    fn next(&mut self, rest: &mut &[u8]) -> Option<(usize, u64, Option<Attributes>)> {
         let mask = word(rest)?;
         if self.count.is_multiple_of(GROUP) {
             self.last = [0; WORDS];
         }
         self.count += 1;
-        let mut changed = mask & !HAS_ATTRIBUTES;
+        let length = (mask & !HAS_ATTRIBUTES) >> LENGTH;
+        let mut changed = mask & ((1 << LENGTH) - 1);
         while changed != 0 {
             let word = word(rest)?;
             *self.last.get_mut(changed.trailing_zeros() as usize)? = word;
@@ -142,7 +154,7 @@ impl Unpacker {
         }
         let fileid = joined(self.last[20], self.last[21]);
         let attributes = (mask & HAS_ATTRIBUTES != 0).then(|| attributes(&self.last, fileid)).flatten();
-        Some((fileid, attributes))
+        Some((length as usize, fileid, attributes))
     }
 }
 
@@ -218,7 +230,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_goes_in_comes_out(
-            entries in prop::collection::vec(("[^/\0]{1,20}", 0u64..3, prop::option::of(some_attributes())), 0..200),
+            entries in prop::collection::vec(("[^/\0]{1,20}|[a-z]{505,520}", 0u64..3, prop::option::of(some_attributes())), 0..200),
         ) {
             let mut packed = Entries::default();
             for (name, fileid, attributes) in &entries {
@@ -229,11 +241,11 @@ mod tests {
             let out: Vec<_> = packed.iter().collect();
             prop_assert_eq!(out.len(), entries.len());
             for (entry, (name, fileid, attributes)) in out.iter().zip(&entries) {
-                prop_assert_eq!(entry.name.to_bytes(), name.as_bytes());
+                prop_assert_eq!(entry.name, name.as_bytes());
                 prop_assert_eq!((entry.fileid, &entry.attributes), (*fileid, attributes));
             }
             let mut names = Vec::new();
-            let kept = packed.unpack(|entry| names.push((entry.name.as_ptr().addr(), entry.fileid)));
+            let kept = packed.unpack(|name, fileid, _| names.push((name.addr(), fileid)));
             prop_assert_eq!(names.len(), entries.len());
             for ((address, fileid), entry) in names.into_iter().zip(&entries) {
                 let name = &kept[address - kept.as_ptr().addr()..];

@@ -45,7 +45,7 @@ pub use crate::v3::{Acl, AclEntry, Export};
 pub use direct::Place;
 pub use directory::Directory;
 pub use discovery::find_local_servers;
-pub use entries::{Entries, Entry};
+pub use entries::Entries;
 pub use file::File;
 pub use locks::{Change, Span};
 pub use mount::exports;

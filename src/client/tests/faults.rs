@@ -32,7 +32,7 @@ pub fn open(client: &Arc<Client>, path: &[u8]) -> Arc<File> {
 fn names(client: &Arc<Client>) -> Vec<Vec<u8>> {
     let directory = client.run(client.clone().opendir(b"/dir".to_vec())).unwrap();
     assert!(directory.entries.iter().all(|entry| entry.attributes.is_some()));
-    let mut names: Vec<_> = directory.entries.iter().map(|entry| entry.name.to_bytes().to_vec()).collect();
+    let mut names: Vec<_> = directory.entries.iter().map(|entry| entry.name.to_vec()).collect();
     names.sort();
     names.retain(|name| name.starts_with(b"file-"));
     names

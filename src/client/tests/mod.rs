@@ -130,7 +130,7 @@ fn several_threads_share_one_context() {
         }
     });
     let directory = client.run(client.clone().opendir(b"/dir".to_vec())).unwrap();
-    let threads = directory.entries.iter().filter(|entry| entry.name.to_bytes().starts_with(b"thread-"));
+    let threads = directory.entries.iter().filter(|entry| entry.name.starts_with(b"thread-"));
     assert_eq!(threads.count(), 6);
 }
 

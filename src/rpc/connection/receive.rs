@@ -17,6 +17,9 @@ const USUAL_HEADER: usize = 28;
 /// Most replies, or what precedes their data, are no longer than this.
 const USUAL_HEAD: usize = 320;
 
+/// Room is made at once for no more of a reply than this, whatever its length is said to be.
+const EXPECTED: usize = 1 << 20;
+
 /// A late reply to a call that nobody waits for any more may be this long.
 const MAX_UNWANTED: usize = 64 << 20;
 
@@ -47,6 +50,7 @@ impl Connection {
                     self.look_at_head();
                 }
                 Phase::Whole => {
+                    self.head.reserve(bytes.len() + self.marks.left().min(EXPECTED));
                     self.head.extend_from_slice(bytes);
                     self.check_head_length();
                     return Ok(());

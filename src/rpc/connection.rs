@@ -223,18 +223,39 @@ impl Connection {
 
     /// The result of a call, once.
     pub fn poll(&mut self, xid: u32, waker: &Waker) -> Poll<Result<Reply>> {
-        let Some(call) = self.calls.get_mut(xid) else {
-            return Poll::Ready(Err(Error::new(libc::EINVAL, "the call is over")));
-        };
-        if call.result.is_none() {
+        self.poll_over(xid, waker).map(|call| call.and_then(|(_, reply)| reply))
+    }
+
+    /// What `read` makes of the reply, once; the memory of both is used again.
+    pub fn poll_reading<T>(
+        &mut self,
+        xid: u32,
+        waker: &Waker,
+        read: impl FnOnce(Answer<'_>) -> Result<T>,
+    ) -> Poll<Result<T>> {
+        self.poll_over(xid, waker).map(|call| {
+            let (record, reply) = call?;
+            let mut reply = reply?;
+            let result = read(reply.answer());
+            self.use_again(record, Ok(reply.head));
+            result
+        })
+    }
+
+    /// The record and the result of a call that is over.
+    fn poll_over(&mut self, xid: u32, waker: &Waker) -> Poll<Result<(Vec<u8>, Result<Reply>)>> {
+        let over = || Poll::Ready(Err(Error::new(libc::EINVAL, "the call is over")));
+        let Some(call) = self.calls.get_mut(xid) else { return over() };
+        let Some(result) = call.result.take() else {
             match &mut call.caller {
                 Caller::Task(Some(old)) => old.clone_from(waker),
                 caller => *caller = Caller::Task(Some(waker.clone())),
             }
             return Poll::Pending;
-        }
-        let result = self.calls.remove(xid).and_then(|call| call.result);
-        Poll::Ready(result.unwrap_or_else(|| Err(Error::new(libc::EINVAL, "the call is over"))))
+        };
+        let record = std::mem::take(&mut call.record);
+        self.calls.remove(xid);
+        Poll::Ready(Ok((record, result)))
     }
 
     /// Nobody waits for this call any more: its memory is not touched from now on.
@@ -300,6 +321,7 @@ impl Connection {
         }
         if let Ok(Head { mut bytes, .. }) = result
             && bytes.capacity() <= SPARE_RECORD
+            && self.head.capacity() == 0
         {
             bytes.clear();
             self.head = bytes;

@@ -79,7 +79,12 @@ impl Transport {
 
     /// Queues a call at once.
     pub fn start(&self, request: Request) -> Pending {
-        Pending::start(&self.0.reactor, self.0.id, request)
+        self.start_in(|_| request)
+    }
+
+    /// As [`Transport::start`]; `make` is given memory for the message.
+    pub fn start_in(&self, make: impl FnOnce(Vec<u8>) -> Request) -> Pending {
+        Pending::start(&self.0.reactor, self.0.id, make)
     }
 }
 

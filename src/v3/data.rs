@@ -64,11 +64,7 @@ pub struct Writing(Pending, usize);
 
 impl Nfs {
     /// The beginning of a call whose arguments begin with a file handle.
-    pub(super) fn call_on(&self, procedure: NFS_PROGRAM, file: &Handle) -> Message {
-        self.call_on_in(Vec::new(), procedure, file)
-    }
-
-    pub(super) fn call_on_in(&self, memory: Vec<u8>, procedure: NFS_PROGRAM, file: &Handle) -> Message {
+    pub(super) fn call_on(&self, memory: Vec<u8>, procedure: NFS_PROGRAM, file: &Handle) -> Message {
         let mut message =
             Message::call_in(memory, nfs3::PROGRAM, nfs3::VERSION, procedure as u32, &self.credential);
         put_opaque(message.arguments(), file.as_bytes());
@@ -78,7 +74,7 @@ impl Nfs {
     /// Asks for as many bytes as fit into `to`, which must be at most the server's limit. The call is on its way
     /// when this returns.
     pub fn read(&self, file: &Handle, offset: u64, to: Destination, deadline: Option<Instant>) -> Reading {
-        Reading(self.transport.start(self.read_call(Vec::new(), file, offset, to, deadline)))
+        Reading(self.transport.start_in(|memory| self.read_call(memory, file, offset, to, deadline)))
     }
 
     /// As [`Nfs::read`]; `told` gets the reply, to be read by [`ReadReply::read`].
@@ -95,7 +91,7 @@ impl Nfs {
         to: Destination,
         deadline: Option<Instant>,
     ) -> Request {
-        let mut message = self.call_on_in(memory, NFS_PROGRAM::NFSPROC3_READ, file);
+        let mut message = self.call_on(memory, NFS_PROGRAM::NFSPROC3_READ, file);
         message.arguments().extend_from_slice(&offset.to_be_bytes());
         message.arguments().extend_from_slice(&(to.len() as u32).to_be_bytes());
         let sink = Some(Sink { to, split: split_read, usual: USUAL_READ_BODY });
@@ -112,8 +108,8 @@ impl Nfs {
         deadline: Option<Instant>,
     ) -> Writing {
         let length = from.len();
-        let call = self.write_call(Vec::new(), file, offset, from, stability, deadline);
-        Writing(self.transport.start(call), length)
+        let call = |memory| self.write_call(memory, file, offset, from, stability, deadline);
+        Writing(self.transport.start_in(call), length)
     }
 
     /// As [`Nfs::write`]; `told` gets the reply, to be read by [`WriteReply::read`].
@@ -139,7 +135,7 @@ impl Nfs {
         stability: Stability,
         deadline: Option<Instant>,
     ) -> Request {
-        let mut message = self.call_on_in(memory, NFS_PROGRAM::NFSPROC3_WRITE, file);
+        let mut message = self.call_on(memory, NFS_PROGRAM::NFSPROC3_WRITE, file);
         let (length, arguments) = (from.len(), message.arguments());
         let stable = match stability {
             Stability::Unstable => stable_how::UNSTABLE,
@@ -155,7 +151,7 @@ impl Nfs {
 
 impl Reading {
     pub async fn done(self) -> Result<ReadReply> {
-        ReadReply::read(self.0.await?.answer())
+        self.0.read(ReadReply::read).await
     }
 }
 
@@ -180,7 +176,8 @@ impl ReadReply {
 
 impl Writing {
     pub async fn done(self) -> Result<WriteReply> {
-        WriteReply::read(&self.0.await?.answer(), self.1)
+        let Self(pending, length) = self;
+        pending.read(|reply| WriteReply::read(&reply, length)).await
     }
 }
 

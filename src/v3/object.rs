@@ -3,14 +3,15 @@
 
 use std::time::Instant;
 
-use nfs3_client::nfs3_types::nfs3::NFS_PROGRAM;
+use nfs3_client::nfs3_types::nfs3::{NFS_PROGRAM, nfsstat3};
 
 use super::data::{put_opaque, skip_optional, status};
 use super::nfs::Nfs;
 use super::patience::{Patience, is_busy};
+use super::status::nfs_error;
 use crate::attributes::{Attributes, FileType, Handle, Time};
 use crate::error::{Error, Result};
-use crate::rpc::{Pending, Reply, Request, Told};
+use crate::rpc::{Answer, Pending, Reply, Request, Told};
 use crate::xdr::Reader;
 
 /// Longest reply of these calls, bytes.
@@ -21,16 +22,13 @@ pub(super) const FATTR3: usize = 84;
 
 impl Nfs {
     pub async fn getattr(&self, object: &Handle) -> Result<Attributes> {
-        let reply = self.ask(NFS_PROGRAM::NFSPROC3_GETATTR, object, MAX_REPLY, |_| ()).await?;
-        let mut reader = Reader::new(reply.body());
-        status(&mut reader)?;
-        attributes(&mut reader)
+        let read = |mut reader: Reader<'_>| attributes(&mut reader);
+        self.ask_briefly(NFS_PROGRAM::NFSPROC3_GETATTR, object, |_| (), read).await
     }
 
     pub async fn lookup(&self, directory: &Handle, name: &[u8]) -> Result<(Handle, Option<Attributes>)> {
         let name = |arguments: &mut Vec<u8>| put_opaque(arguments, name);
-        let reply = self.ask(NFS_PROGRAM::NFSPROC3_LOOKUP, directory, MAX_REPLY, name).await?;
-        read_found(reply.body())
+        self.ask_briefly(NFS_PROGRAM::NFSPROC3_LOOKUP, directory, name, found).await
     }
 
     /// As [`Nfs::lookup`]; `told` has the name and gets the reply, to be read by [`read_found`].
@@ -42,7 +40,7 @@ impl Nfs {
         told: Box<T>,
     ) {
         let call = |memory, told: &T| {
-            let mut message = self.call_on_in(memory, NFS_PROGRAM::NFSPROC3_LOOKUP, directory);
+            let mut message = self.call_on(memory, NFS_PROGRAM::NFSPROC3_LOOKUP, directory);
             put_opaque(message.arguments(), name(told));
             Request { message, source: None, sink: None, deadline, limit: MAX_REPLY }
         };
@@ -52,11 +50,11 @@ impl Nfs {
     /// Which of the ACCESS3_* bits in `access` the server grants.
     pub async fn access(&self, object: &Handle, access: u32) -> Result<u32> {
         let bits = |arguments: &mut Vec<u8>| arguments.extend_from_slice(&access.to_be_bytes());
-        let reply = self.ask(NFS_PROGRAM::NFSPROC3_ACCESS, object, MAX_REPLY, bits).await?;
-        let mut reader = Reader::new(reply.body());
-        status(&mut reader)?;
-        skip_optional(&mut reader, FATTR3)?;
-        reader.u32()
+        let read = |mut reader: Reader<'_>| {
+            skip_optional(&mut reader, FATTR3)?;
+            reader.u32()
+        };
+        self.ask_briefly(NFS_PROGRAM::NFSPROC3_ACCESS, object, bits, read).await
     }
 
     /// Makes a call whose arguments begin with a file handle; again, as long as the server says that it is busy
@@ -68,29 +66,77 @@ impl Nfs {
         limit: usize,
         arguments: impl Fn(&mut Vec<u8>),
     ) -> Result<Reply> {
-        let deadline = self.deadline;
-        let start = || {
-            let mut message = self.call_on(procedure, object);
-            arguments(message.arguments());
-            self.transport.start(Request { message, source: None, sink: None, deadline, limit })
+        let ask = || {
+            let call = self.start_call_on(procedure, object, limit, &arguments);
+            async { call.await.map(|reply| if is_busy(reply.body()) { None } else { Some(reply) }) }
         };
-        let reply = start().await?;
-        if is_busy(reply.body()) { Box::pin(self.ask_again(reply, start)).await } else { Ok(reply) }
+        match ask().await? {
+            Some(reply) => Ok(reply),
+            None => Box::pin(self.ask_again(ask)).await,
+        }
     }
 
-    async fn ask_again(&self, mut reply: Reply, start: impl Fn() -> Pending) -> Result<Reply> {
-        let mut patience = Patience::new();
-        while is_busy(reply.body()) && patience.wait(&self.transport, self.deadline).await {
-            reply = start().await?;
+    /// As [`Nfs::ask`], for short replies: `read` gets what follows the status, where it lies.
+    async fn ask_briefly<T>(
+        &self,
+        procedure: NFS_PROGRAM,
+        object: &Handle,
+        arguments: impl Fn(&mut Vec<u8>),
+        read: impl Fn(Reader<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let read = |reply: Answer<'_>| {
+            if is_busy(reply.body) { Ok(None) } else { result(reply.body).and_then(&read).map(Some) }
+        };
+        let ask = || self.start_call_on(procedure, object, MAX_REPLY, &arguments).read(read);
+        match ask().await? {
+            Some(value) => Ok(value),
+            None => Box::pin(self.ask_again(ask)).await,
         }
-        Ok(reply)
     }
+
+    fn start_call_on(
+        &self,
+        procedure: NFS_PROGRAM,
+        object: &Handle,
+        limit: usize,
+        arguments: impl Fn(&mut Vec<u8>),
+    ) -> Pending {
+        let deadline = self.deadline;
+        self.transport.start_in(|memory| {
+            let mut message = self.call_on(memory, procedure, object);
+            arguments(message.arguments());
+            Request { message, source: None, sink: None, deadline, limit }
+        })
+    }
+
+    /// None is the reply of a server that is busy.
+    async fn ask_again<T, F>(&self, ask: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<Option<T>>>,
+    {
+        let mut patience = Patience::new();
+        while patience.wait(&self.transport, self.deadline).await {
+            if let Some(value) = ask().await? {
+                return Ok(value);
+            }
+        }
+        Err(nfs_error(nfsstat3::NFS3ERR_JUKEBOX))
+    }
+}
+
+/// What follows the status of a reply.
+fn result(body: &[u8]) -> Result<Reader<'_>> {
+    let mut reader = Reader::new(body);
+    status(&mut reader)?;
+    Ok(reader)
 }
 
 /// What LOOKUP has found.
 pub fn read_found(body: &[u8]) -> Result<(Handle, Option<Attributes>)> {
-    let mut reader = Reader::new(body);
-    status(&mut reader)?;
+    result(body).and_then(found)
+}
+
+fn found(mut reader: Reader<'_>) -> Result<(Handle, Option<Attributes>)> {
     Ok((Handle::new(reader.opaque()?)?, optional_attributes(&mut reader)?))
 }
 

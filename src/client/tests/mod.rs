@@ -3,6 +3,7 @@
 mod acl;
 mod caches;
 mod commit;
+mod direct;
 mod faults;
 mod proxy;
 mod reconnect;

@@ -148,7 +148,9 @@ pub fn compile_c(source: &Path, program: &Path, flags: &[&str]) {
 pub fn checker() -> String {
     const VALGRIND: &str = "valgrind --quiet --error-exitcode=99 --leak-check=full \
                             --errors-for-leak-kinds=definite --show-leak-kinds=definite";
-    env::var("LIBNFS_CHECKER").unwrap_or_else(|_| VALGRIND.into())
+    let suppressions = project_root().join("tests/support/valgrind.supp");
+    env::var("LIBNFS_CHECKER")
+        .unwrap_or_else(|_| format!("{VALGRIND} --suppressions={}", suppressions.display()))
 }
 
 /// What a process did.

@@ -5,6 +5,7 @@
 //! or replace is found late at most, never missed.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -31,9 +32,32 @@ pub struct KnownDirectories(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    by_path: HashMap<Box<[u8]>, (Directory, Instant)>,
+    by_path: HashMap<Box<[u8]>, (Directory, Instant), BuildHasherDefault<Fnv>>,
     /// Who found them: somebody else might not be allowed to.
     credential: Option<Credential>,
+}
+
+/// FNV-1a: paths are short, and so few that a tree with names made to collide costs some microseconds at most.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {} // of the path: nothing follows it
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl KnownDirectories {

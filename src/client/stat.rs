@@ -75,9 +75,11 @@ impl Call for Lookup {
         let below_root = !last_of(self.normal()).0.is_empty();
         match reply {
             Ok((handle, Some(attributes))) if is_end(&attributes) => {
-                let found = Object { handle, attributes };
-                self.shared.remember(self.normal(), &found, self.client.reactor.now());
-                End::Nothing(Ok(found.attributes))
+                if attributes.kind == FileType::Directory {
+                    let found = Object { handle, attributes: attributes.clone() };
+                    self.shared.remember(self.normal(), &found, self.client.reactor.now());
+                }
+                End::Nothing(Ok(attributes))
             }
             Err(error) if below_root && MOVED.contains(&error.errno()) => {
                 End::More(Box::pin(self.walk(false)))

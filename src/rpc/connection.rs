@@ -254,14 +254,14 @@ impl Connection {
             return Poll::Pending;
         };
         let record = std::mem::take(&mut call.record);
-        self.calls.remove(xid);
+        self.calls.forget(xid);
         Poll::Ready(Ok((record, result)))
     }
 
     /// Nobody waits for this call any more: its memory is not touched from now on.
     pub fn cancel(&mut self, xid: u32) {
         self.finish(xid, Err(Error::new(libc::ECANCELED, "given up")));
-        self.calls.remove(xid);
+        self.calls.forget(xid);
     }
 
     /// Ends the calls whose results are told.
@@ -295,7 +295,7 @@ impl Connection {
                 let (rest, record) =
                     (call.sink.take().map(|sink| sink.rest(&result)), std::mem::take(&mut call.record));
                 let caller = std::mem::replace(&mut call.caller, Caller::Task(None));
-                self.calls.remove(xid);
+                self.calls.forget(xid);
                 if let Caller::Told(told) = caller {
                     told.told(match &result {
                         Ok(head) => Ok(Answer { body: head.body(), received: head.received, rest }),

@@ -235,7 +235,7 @@ fn shutting_down_tells_each_once() {
     let told = Arc::new(Mutex::new(vec![0; 30]));
     for number in 0..30 {
         let told = told.clone();
-        let mut tell = move |errno: Option<i32>| {
+        let tell = move |errno: Option<i32>| {
             assert_eq!(errno, Some(libc::EINTR));
             told.lock().unwrap()[number] += 1;
         };

@@ -220,19 +220,22 @@ HELPER int connected(int port)
     return fd;
 }
 
-/* A child that forwards connections to the ports of NFS and MOUNT, until it is killed. SIGUSR1 makes it silent: it
- * still takes what it is sent, and passes nothing on. */
+/* A child that forwards connections to the ports of NFS and MOUNT, until it is killed. When it is silenced it still
+ * takes what it is sent, and passes nothing on. */
 struct forwarder {
     pid_t child;
-    int nfs_port, mount_port;
+    int nfs_port, mount_port, is_silent;
 };
 
 static volatile sig_atomic_t silent;
+static int tell_silence;
 
 HELPER void be_silent(int number)
 {
     (void)number;
     silent = 1;
+    if (write(tell_silence, "", 1) != 1)
+        _exit(1);
 }
 
 HELPER void forward(int nfs_listener, int mount_listener)
@@ -267,11 +270,17 @@ HELPER void forward(int nfs_listener, int mount_listener)
 
 HELPER struct forwarder start_forwarder(void)
 {
-    struct forwarder made = {0, 0, 0};
-    int nfs_listener = listener(&made.nfs_port), mount_listener = listener(&made.mount_port);
+    struct forwarder made = {0, 0, 0, 0};
+    int nfs_listener = listener(&made.nfs_port), mount_listener = listener(&made.mount_port), silence[2];
 
+    if (pipe(silence) != 0) {
+        perror("pipe");
+        exit(2);
+    }
+    made.is_silent = silence[0];
     made.child = fork();
     if (made.child == 0) {
+        tell_silence = silence[1];
         signal(SIGUSR1, be_silent);
         alarm(100);
         forward(nfs_listener, mount_listener);
@@ -279,11 +288,22 @@ HELPER struct forwarder start_forwarder(void)
     }
     close(nfs_listener);
     close(mount_listener);
+    close(silence[1]);
     return made;
+}
+
+/* From here on it passes nothing on. */
+HELPER void silence_forwarder(struct forwarder *forwarder)
+{
+    char byte;
+
+    kill(forwarder->child, SIGUSR1);
+    EXPECT(read(forwarder->is_silent, &byte, 1) == 1);
 }
 
 HELPER void stop_forwarder(struct forwarder *forwarder)
 {
+    close(forwarder->is_silent);
     kill(forwarder->child, SIGKILL);
     waitpid(forwarder->child, NULL, 0);
 }

@@ -114,8 +114,7 @@ static void not_answered(void)
     nfs = context_for_ports(forwarder.nfs_port, forwarder.mount_port, "");
     nfs_set_timeout(nfs, 10000);
     RETURNS(0, nfs_mount(nfs, server, export_dir));
-    kill(forwarder.child, SIGUSR1);
-    usleep(50000);
+    silence_forwarder(&forwarder);
     fresh();
     for (i = 0; i < CALLS; i++)
         EXPECT(nfs_stat64_async(nfs, "/file", remember, (void *)i) == 0);

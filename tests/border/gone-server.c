@@ -95,8 +95,7 @@ static void silenced(void)
     nfs_set_timeout(nfs, 600);
     RETURNS(0, nfs_mount(nfs, server, export_dir));
     RETURNS(0, nfs_open(nfs, "/file", O_RDWR, &fh));
-    kill(forwarder.child, SIGUSR1);
-    usleep(50000);
+    silence_forwarder(&forwarder);
     began = now();
     ret = nfs_stat64(nfs, "/file", &st);
     /* libnfs says -EINTR. */

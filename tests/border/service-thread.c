@@ -237,8 +237,7 @@ static void destroying_under_a_call(void)
     nfs = context_for_ports(forwarder.nfs_port, forwarder.mount_port, "");
     RETURNS(0, nfs_mount(nfs, server, export_dir));
     RETURNS(0, nfs_mt_service_thread_start(nfs));
-    kill(forwarder.child, SIGUSR1);
-    usleep(50000);
+    silence_forwarder(&forwarder);
     pthread_create(&waiting, NULL, wait_inside, nfs);
     usleep(50000);
     began = now();

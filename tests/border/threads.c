@@ -197,8 +197,7 @@ static void independent(void)
     nfs = silenced;
     RETURNS(0, nfs_mount(silenced, server, export_dir));
     nfs = mounted();
-    kill(forwarder.child, SIGUSR1);
-    usleep(50000);
+    silence_forwarder(&forwarder);
     ended = 0;
     start_threads(ask_the_silent, silenced);
     for (i = 0; i < 20; i++) {

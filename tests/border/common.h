@@ -224,28 +224,22 @@ HELPER int connected(int port)
  * takes what it is sent, and passes nothing on. */
 struct forwarder {
     pid_t child;
-    int nfs_port, mount_port, is_silent;
+    int nfs_port, mount_port, control;
 };
 
-static volatile sig_atomic_t silent;
-static int tell_silence;
-
-HELPER void be_silent(int number)
-{
-    (void)number;
-    silent = 1;
-    if (write(tell_silence, "", 1) != 1)
-        _exit(1);
-}
-
-HELPER void forward(int nfs_listener, int mount_listener)
+HELPER void forward(int nfs_listener, int mount_listener, int control)
 {
     static char buffer[65536];
-    struct pollfd fds[40] = {{nfs_listener, POLLIN, 0}, {mount_listener, POLLIN, 0}};
-    int count = 2, i;
+    struct pollfd fds[40] = {{nfs_listener, POLLIN, 0}, {mount_listener, POLLIN, 0}, {control, POLLIN, 0}, {-1, 0, 0}};
+    int count = 4, silent = 0, i;
 
-    while (poll(fds, count, -1) > 0 || errno == EINTR) {
-        for (i = 2; i < count; i++) {
+    while (poll(fds, count, -1) > 0) {
+        if (fds[2].revents) {
+            if (read(control, buffer, 1) != 1 || write(control, buffer, 1) != 1)
+                _exit(1);
+            silent = 1;
+        }
+        for (i = 4; i < count; i++) {
             ssize_t got;
 
             if (fds[i].fd < 0 || !fds[i].revents)
@@ -271,39 +265,37 @@ HELPER void forward(int nfs_listener, int mount_listener)
 HELPER struct forwarder start_forwarder(void)
 {
     struct forwarder made = {0, 0, 0, 0};
-    int nfs_listener = listener(&made.nfs_port), mount_listener = listener(&made.mount_port), silence[2];
+    int nfs_listener = listener(&made.nfs_port), mount_listener = listener(&made.mount_port), control[2];
 
-    if (pipe(silence) != 0) {
-        perror("pipe");
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, control) != 0) {
+        perror("socketpair");
         exit(2);
     }
-    made.is_silent = silence[0];
     made.child = fork();
     if (made.child == 0) {
-        tell_silence = silence[1];
-        signal(SIGUSR1, be_silent);
         alarm(100);
-        forward(nfs_listener, mount_listener);
+        close(control[0]);
+        forward(nfs_listener, mount_listener, control[1]);
         _exit(0);
     }
+    made.control = control[0];
     close(nfs_listener);
     close(mount_listener);
-    close(silence[1]);
+    close(control[1]);
     return made;
 }
 
 /* From here on it passes nothing on. */
 HELPER void silence_forwarder(struct forwarder *forwarder)
 {
-    char byte;
+    char byte = 0;
 
-    kill(forwarder->child, SIGUSR1);
-    EXPECT(read(forwarder->is_silent, &byte, 1) == 1);
+    EXPECT(write(forwarder->control, &byte, 1) == 1 && read(forwarder->control, &byte, 1) == 1);
 }
 
 HELPER void stop_forwarder(struct forwarder *forwarder)
 {
-    close(forwarder->is_silent);
+    close(forwarder->control);
     kill(forwarder->child, SIGKILL);
     waitpid(forwarder->child, NULL, 0);
 }

@@ -255,12 +255,13 @@ mod tests {
     fn what_is_no_handle_is_refused() {
         static TABLE: Table<u32, u8> = Table::new("the thing", "is gone");
         let handle = TABLE.insert(Arc::new(1)).unwrap();
+        let mut elsewhere = 0;
         assert_eq!(TABLE.get(std::ptr::null()).unwrap_err().errno(), libc::EINVAL);
         for wrong in [
             handle.wrapping_add(1),
             handle.wrapping_add(size_of::<Slot<u32>>() * 63),
             handle.wrapping_sub(size_of::<Slot<u32>>()),
-            &raw mut *Box::leak(Box::new(0)),
+            &raw mut elsewhere,
         ] {
             assert_eq!(TABLE.get(wrong).unwrap_err().errno(), libc::EBADF);
         }

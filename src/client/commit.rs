@@ -2,14 +2,15 @@
 //!
 //! Most data is written UNSTABLE, which lets the server write it to its disk when that suits it, and is kept here until
 //! a COMMIT is answered with the verifier that the data was. What is kept is the library's own copy, which asynchronous
-//! writes have in any case. Synchronous writes are copied up to [`COPIED`] bytes; above that a copy costs about half of
-//! what sending costs, and the write is FILE_SYNC instead. In place of that it could be UNSTABLE with a COMMIT before
-//! the call returns: one round trip more, since a COMMIT sent right behind the WRITEs may overtake them, and nothing
-//! gained for the usual write of one piece. On nfs-ganesha on a disk (VFS, fsync for each), 256 MiB in pieces of 1 MiB take
-//! 0.4 s unstable, and 0.5 to 0.65 s either way.
+//! writes have in any case. Synchronous writes are copied up to [`COPIED`] bytes. Above that a copy costs about half of
+//! what sending costs the processor, and the write is FILE_SYNC instead; but up to [`COPIED_IF_SLOW`] bytes only as long as
+//! the server does that in no time, for on a real disk each FILE_SYNC is one more wait for it. In place of FILE_SYNC it
+//! could be UNSTABLE with a COMMIT before the call returns: one round trip more, since a COMMIT sent right behind the
+//! WRITEs may overtake them.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::per_file::PerFile;
 use super::unstable::Unstable;
@@ -21,6 +22,15 @@ use crate::v3::Stability;
 
 /// Synchronous writes up to this size are copied and may stay unstable, bytes.
 const COPIED: usize = 256 << 10;
+
+/// Those up to this size are as well, when stable ones have turned out to be slow.
+const COPIED_IF_SLOW: usize = 1 << 20;
+
+/// That is when two of them, one after the other, take longer than this for a MiB: several times what copying takes.
+const SLOW: Duration = Duration::from_micros(400);
+
+/// As many are copied before one of them is stable again, and timed.
+const UNTIMED: u32 = 63;
 
 /// Memory that a context may keep, bytes. A write that exceeds it waits until its file is stable.
 const MOST_KEPT: usize = 8 << 20;
@@ -34,6 +44,10 @@ pub struct Written {
     files: PerFile<Unstable>,
     kept: Arc<AtomicUsize>,
     copies: Mutex<Copies>,
+    /// How many writes between the two sizes are still to be copied: stable ones are slow.
+    untimed: AtomicU32,
+    /// The last one that was timed was slow.
+    was_slow: AtomicBool,
 }
 
 impl Written {
@@ -52,16 +66,34 @@ impl Written {
     }
 }
 
-impl File {
-    /// How a write is made: not stable at once only if the data can be kept.
-    pub(super) fn stability(&self, from: &Source) -> Stability {
-        let can_be_kept = from.len() <= if from.is_owned() { MOST_KEPT } else { COPIED };
-        let at_once = self.flags & libc::O_SYNC != 0 || !can_be_kept;
-        if at_once { Stability::FileSync } else { Stability::Unstable }
-    }
+fn is_copied_if_slow(from: &Source) -> bool {
+    !from.is_owned() && (COPIED + 1..=COPIED_IF_SLOW).contains(&from.len())
+}
+
+/// Whether the time of a write tells something.
+pub fn is_timed(from: &Source, stability: Stability) -> bool {
+    stability == Stability::FileSync && is_copied_if_slow(from)
 }
 
 impl Client {
+    /// How a write is made: not stable at once only if the data can be kept.
+    pub(super) fn stability(&self, file: &File, from: &Source) -> Stability {
+        let most = if from.is_owned() { MOST_KEPT } else { COPIED };
+        let one_less = |untimed: u32| untimed.checked_sub(1);
+        let is_kept = from.len() <= most
+            || is_copied_if_slow(from)
+                && self.written.untimed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok();
+        if is_kept && file.flags & libc::O_SYNC == 0 { Stability::Unstable } else { Stability::FileSync }
+    }
+
+    /// Takes note of how long a write has taken that [`is_timed`].
+    pub(super) fn timed(&self, from: &Source, time: Duration) {
+        let is_slow = time.as_micros() * (1 << 20) > SLOW.as_micros() * from.len() as u128;
+        if self.written.was_slow.swap(is_slow, Ordering::Relaxed) && is_slow {
+            self.written.untimed.store(UNTIMED, Ordering::Relaxed);
+        }
+    }
+
     /// A copy of bytes that the caller will not keep; ENOMEM when there is no room for it.
     pub fn copied(&self, bytes: &[u8]) -> Result<Source> {
         let room = lock(&self.written.copies).room(bytes.len());

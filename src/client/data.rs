@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::cache::Policy;
+use super::commit::is_timed;
 use super::unstable::Verifier;
 use super::{Client, File, Session, lock};
 use crate::error::{Error, Result};
@@ -120,7 +121,12 @@ impl Client {
         }
         {
             let _order = file.unstable.order.shared().await;
-            self.send(session, file, offset, from, file.stability(from)).await?;
+            let stability = self.stability(file, from);
+            let began = is_timed(from, stability).then(|| self.reactor.now());
+            self.send(session, file, offset, from, stability).await?;
+            if let Some(began) = began {
+                self.timed(from, self.reactor.now().saturating_duration_since(began));
+            }
         }
         self.limit_unstable(session, file).await?;
         Ok(from.len())

@@ -90,7 +90,7 @@ impl Client {
                 return Ok::<_, Error>(Some((file, from, done)));
             };
             file.cache.invalidate();
-            let (handle, stability, data) = (file.handle, file.stability(&from), from.clone());
+            let (handle, stability, data) = (file.handle, self.stability(&file, &from), from.clone());
             let (client, order) = (self.clone(), Some(order));
             let write = Write { client, file, order, shared: shared.clone(), offset, data, stability, place };
             let call = Calling::begin(&self.executor, write, done)?;

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use nfs3_client::nfs3_types::nfs3::{NFS_PROGRAM, nfsstat3};
 
@@ -23,6 +25,8 @@ struct Server {
     life: AtomicU64,
     /// The verifier is another one in each reply.
     restless: bool,
+    /// Stable writes take a while.
+    slow: bool,
     unstable: AtomicUsize,
     stable: AtomicUsize,
     commits: AtomicUsize,
@@ -47,6 +51,9 @@ impl Server {
             body[verifier - 4..verifier].copy_from_slice(&UNSTABLE.to_be_bytes());
         } else {
             self.stable.fetch_add(1, Ordering::SeqCst);
+            if self.slow {
+                thread::sleep(Duration::from_millis(2));
+            }
         }
         if let Some((_, status)) = refusal {
             refuse(body, status, procedure);
@@ -166,6 +173,32 @@ fn large_synchronous_writes_are_not_copied_but_stable_at_once() {
     assert!(lab.file.unstable.is_clean());
     lab.write(0, owned(&data));
     assert!(lab.server.counts()[0] > 0 && lab.file.unstable.kept() >= data.len());
+}
+
+#[test]
+fn they_are_copied_when_stable_ones_are_slow() {
+    let lab = Lab::new(Server { slow: true, ..Server::default() });
+    let (data, small) = (vec![7; 1 << 20], vec![8; 300 << 10]);
+    for _ in 0..2 {
+        lab.write(0, foreign(&data));
+    }
+    let [unstable, stable, _] = lab.server.counts();
+    assert!(unstable == 0 && stable > 0);
+    for _ in 0..10 {
+        lab.write(0, foreign(&data));
+        lab.write(0, foreign(&small));
+    }
+    let [unstable, stable, _] = lab.server.counts();
+    assert!(unstable > 0 && stable == 0);
+    lab.restart(0);
+    assert_eq!(lab.fsync(), 0);
+    assert!(lab.content() == [&small[..], &data[small.len()..]].concat());
+    lab.server.counts();
+    for _ in 0..100 {
+        lab.write(0, foreign(&small));
+    }
+    let [unstable, stable, _] = lab.server.counts();
+    assert!((1..20).contains(&stable) && unstable > 80, "now and then one is timed: {stable}, {unstable}");
 }
 
 #[test]

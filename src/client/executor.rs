@@ -37,6 +37,8 @@ pub struct Executor {
     servicing: AtomicUsize,
     closed: AtomicBool,
     threads: Threads,
+    /// Signals of calls that are over, for further ones.
+    signals: Mutex<Vec<Arc<Signal>>>,
     myself: Weak<Executor>,
 }
 
@@ -65,6 +67,9 @@ impl Wake for Signal {
     }
 }
 
+/// Most spare signals: as many threads may call at a time without allocating one.
+const SIGNALS: usize = 8;
+
 /// How long a context that is shut down waits for other threads to leave it.
 const LEAVING: Duration = Duration::from_secs(5);
 
@@ -80,6 +85,7 @@ impl Executor {
             servicing: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             threads: Threads::default(),
+            signals: Mutex::default(),
             myself: myself.clone(),
         })
     }
@@ -99,8 +105,20 @@ impl Executor {
     /// Turns the crank until `operation` is done; EINTR when the context is shut down meanwhile.
     pub fn run<T>(&self, operation: impl Future<Output = Result<T>>) -> Result<T> {
         let _inside = self.threads.enter();
+        let spare = lock(&self.signals).pop();
+        let mut signal = spare.unwrap_or_else(|| self.signal());
+        let result = self.run_until(&signal, operation);
+        if Arc::get_mut(&mut signal).is_some() {
+            let mut signals = lock(&self.signals);
+            if signals.len() < SIGNALS {
+                signals.push(signal);
+            }
+        }
+        result
+    }
+
+    fn run_until<T>(&self, signal: &Arc<Signal>, operation: impl Future<Output = Result<T>>) -> Result<T> {
         let mut operation = pin!(operation);
-        let signal = self.signal();
         let waker = Waker::from(signal.clone());
         let mut context = Context::from_waker(&waker);
         loop {
@@ -110,7 +128,7 @@ impl Executor {
             }
             while !signal.woken.load(Ordering::SeqCst) {
                 self.open()?;
-                self.turn_for(&signal)?;
+                self.turn_for(signal)?;
             }
             self.open()?;
         }

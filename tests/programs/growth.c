@@ -20,8 +20,9 @@
 /* What may be left: less than 17 bytes for each of 1,000 mounts. */
 #define BYTES (16 << 10)
 
-/* malloc may keep the chunk of 1 MiB that a context has had, however many contexts there have been. */
-#define RESIDENT_KIB 2048
+/* malloc may keep the chunk of 1 MiB that a context has had, and twice that at the end of its heap, however many contexts
+ * there have been. */
+#define RESIDENT_KIB 3584
 
 /* So many handles are closed before one is used again. */
 #define HANDLES 1100

@@ -78,12 +78,15 @@ pub fn is_timed(from: &Source, stability: Stability) -> bool {
 impl Client {
     /// How a write is made: not stable at once only if the data can be kept.
     pub(super) fn stability(&self, file: &File, from: &Source) -> Stability {
+        if file.flags & libc::O_SYNC != 0 {
+            return Stability::FileSync;
+        }
         let most = if from.is_owned() { MOST_KEPT } else { COPIED };
         let one_less = |untimed: u32| untimed.checked_sub(1);
         let is_kept = from.len() <= most
             || is_copied_if_slow(from)
                 && self.written.untimed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok();
-        if is_kept && file.flags & libc::O_SYNC == 0 { Stability::Unstable } else { Stability::FileSync }
+        if is_kept { Stability::Unstable } else { Stability::FileSync }
     }
 
     /// Takes note of how long a write has taken that [`is_timed`].
@@ -125,7 +128,7 @@ impl Client {
         if self.written.is_too_much() {
             return Box::pin(self.make_room(session, file)).await;
         }
-        if unstable.kept() > MUCH_KEPT && !unstable.committing.swap(true, Ordering::SeqCst) {
+        if self.keeps_much(file) && !unstable.committing.swap(true, Ordering::SeqCst) {
             self.executor.spawn_background(self.clone().commit_early(file.clone()))?;
             self.reactor.flush();
         }

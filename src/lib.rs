@@ -5,11 +5,13 @@ mod abi;
 mod attributes;
 mod client;
 mod error;
+mod executor;
 #[cfg(all(any(test, fuzzing), not(libnfs_abi = "13")))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod io;
 mod rpc;
+mod sync;
 mod url;
 mod v3;
 mod xdr;

@@ -28,7 +28,7 @@ impl Client {
         let Some(size) = set.size else { return session.nfs.setattr(object, set).await };
         let unstable = self.written.find(object);
         let _order = match &unstable {
-            Some(unstable) => Some(unstable.order.shared().await),
+            Some(unstable) => Some(unstable.order.read().await),
             None => None,
         };
         self.caches.invalidate(object);

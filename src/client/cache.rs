@@ -8,9 +8,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::Settings;
 use super::per_file::PerFile;
-use super::{Settings, lock};
 use crate::attributes::Handle;
+use crate::sync::lock;
 
 /// Bytes of a page.
 const PAGE: usize = 4096;
@@ -68,7 +69,7 @@ struct Pages {
 }
 
 impl PageCache {
-    /// Copies `to.len()` bytes from `offset` on, or those up to the end of the file; None unless all are there and
+    /// BufferPool `to.len()` bytes from `offset` on, or those up to the end of the file; None unless all are there and
     /// fresh.
     pub fn copy(&self, policy: Policy, now: Instant, offset: u64, to: &mut [u8]) -> Option<usize> {
         let pages = lock(&self.0);

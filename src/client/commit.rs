@@ -14,10 +14,11 @@ use std::time::Duration;
 
 use super::per_file::PerFile;
 use super::unstable::Unstable;
-use super::{Client, File, Session, lock};
+use super::{Client, File, Session};
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
-use crate::io::{Copies, Source, copy};
+use crate::io::{BufferPool, Source, copy};
+use crate::sync::lock;
 use crate::v3::Stability;
 
 /// Synchronous writes up to this size are copied and may stay unstable, bytes.
@@ -43,7 +44,7 @@ const MUCH_KEPT: usize = 4 << 20;
 pub struct Written {
     files: PerFile<Unstable>,
     kept: Arc<AtomicUsize>,
-    copies: Mutex<Copies>,
+    copies: Mutex<BufferPool>,
     /// How many writes between the two sizes are still to be copied: stable ones are slow.
     untimed: AtomicU32,
     /// The last one that was timed was slow.
@@ -142,7 +143,7 @@ impl Client {
     }
 
     async fn make_room(&self, session: &Session, file: &File) -> Result<()> {
-        let _room = file.unstable.room.alone().await;
+        let _room = file.unstable.room.write().await;
         match self.written.is_too_much() {
             true => self.commit(session, file).await,
             false => Ok(()),
@@ -176,7 +177,7 @@ impl Client {
             if unstable.committed(mark, verifier) {
                 return Ok(());
             }
-            let _order = unstable.order.alone().await;
+            let _order = unstable.order.write().await;
             for (offset, data) in unstable.lost(mark)? {
                 self.send(session, file, offset, &data, stability).await.map_err(give_up)?;
             }

@@ -7,10 +7,11 @@ use std::sync::atomic::Ordering;
 use super::cache::Policy;
 use super::commit::is_timed;
 use super::unstable::Verifier;
-use super::{Client, File, Session, lock};
+use super::{Client, File, Session};
 use crate::error::{Error, Result};
 use crate::io::{Block, Destination, Source};
-use crate::v3::{Patience, ReadReply, Reading, Stability, WriteReply, Writing};
+use crate::sync::lock;
+use crate::v3::{Backoff, ReadReply, Reading, Stability, WriteReply, Writing};
 
 /// Pieces of one transfer that are in flight at a time.
 const WINDOW: usize = 32;
@@ -120,7 +121,7 @@ impl Client {
             return Ok(0);
         }
         {
-            let _order = file.unstable.order.shared().await;
+            let _order = file.unstable.order.read().await;
             let stability = self.stability(file, from);
             let began = is_timed(from, stability).then(|| self.reactor.now());
             self.send(session, file, offset, from, stability).await?;
@@ -213,9 +214,9 @@ pub(super) async fn write_on(
     mut reply: WriteReply,
 ) -> Result<Taken> {
     let (mut done, mut taken) = (reply.count, Taken::by(&reply));
-    let (mut patience, deadline) = (Patience::new(), session.nfs.deadline_of_piece());
+    let (mut backoff, deadline) = (Backoff::new(), session.nfs.deadline_of_piece());
     while done < data.len() {
-        if reply.busy && !patience.wait(&session.nfs.transport, deadline).await {
+        if reply.busy && !backoff.wait(&session.nfs.transport, deadline).await {
             return Err(busy());
         }
         let rest = data.slice(done, data.len());
@@ -275,9 +276,9 @@ pub(super) async fn read_on(
     mut reply: ReadReply,
 ) -> Result<usize> {
     let mut total = 0;
-    let (mut patience, deadline) = (Patience::new(), session.nfs.deadline_of_piece());
+    let (mut backoff, deadline) = (Backoff::new(), session.nfs.deadline_of_piece());
     while !is_complete(&reply, length) {
-        if reply.busy && !patience.wait(&session.nfs.transport, deadline).await {
+        if reply.busy && !backoff.wait(&session.nfs.transport, deadline).await {
             return Err(busy());
         }
         total += reply.count;

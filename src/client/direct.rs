@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::data::{Taken, check, is_complete, read_on, write_on};
 use super::session::{Session, Shared};
-use super::single::{Call, Calling, End};
-use super::{Client, File, lock};
+use super::{Client, File};
 use crate::error::{Error, Result};
+use crate::executor::{Call, CallOperation, End};
 use crate::io::{Destination, Source};
 use crate::rpc::Answer;
+use crate::sync::lock;
 use crate::v3::{ReadReply, Stability, WriteReply};
 
 /// Where data is read or written.
@@ -56,8 +57,8 @@ impl Client {
             };
             let (handle, length) = (file.handle, to.len());
             let read = Read { file, shared: shared.clone(), offset, length, place };
-            let call = Calling::begin(&self.executor, read, done)?;
-            shared.nfs.tell_read(&handle, offset, to, call);
+            let call = CallOperation::begin(&self.executor, read, done)?;
+            shared.nfs.submit_read(&handle, offset, to, call);
             Ok(None)
         })?;
         match (left, place) {
@@ -93,8 +94,8 @@ impl Client {
             let (handle, stability, data) = (file.handle, self.stability(&file, &from), from.clone());
             let (client, order) = (self.clone(), Some(order));
             let write = Write { client, file, order, shared: shared.clone(), offset, data, stability, place };
-            let call = Calling::begin(&self.executor, write, done)?;
-            shared.nfs.tell_write(&handle, offset, from, stability, call);
+            let call = CallOperation::begin(&self.executor, write, done)?;
+            shared.nfs.submit_write(&handle, offset, from, stability, call);
             Ok(None)
         })?;
         match (left, place) {
@@ -129,14 +130,14 @@ impl Call for Read {
     fn end(self, reply: Result<ReadReply>) -> End<usize> {
         match reply {
             Ok(reply) if is_complete(&reply, self.length) => End::Nothing(self.over(Ok(reply.count))),
-            Ok(reply) => End::More(Box::pin(self.go_on(reply))),
+            Ok(reply) => End::More(Box::pin(self.advance(reply))),
             Err(error) => End::Nothing(self.over(Err(error))),
         }
     }
 }
 
 impl Read {
-    async fn go_on(self, reply: ReadReply) -> Result<usize> {
+    async fn advance(self, reply: ReadReply) -> Result<usize> {
         let session = Session::begin(self.shared.clone());
         let result = read_on(&session, &self.file, self.offset, self.length, reply).await;
         self.over(result)
@@ -155,13 +156,13 @@ struct Order(Arc<File>);
 impl Order {
     /// None when somebody has it alone.
     fn enter(file: &Arc<File>) -> Option<Self> {
-        file.unstable.order.enter().then(|| Self(file.clone()))
+        file.unstable.order.begin_read().then(|| Self(file.clone()))
     }
 }
 
 impl Drop for Order {
     fn drop(&mut self) {
-        self.0.unstable.order.leave();
+        self.0.unstable.order.end_read();
     }
 }
 
@@ -193,7 +194,7 @@ impl Call for Write {
                     true => End::More(Box::pin(self.limit())),
                 }
             }
-            Ok(reply) => End::More(Box::pin(self.go_on(reply))),
+            Ok(reply) => End::More(Box::pin(self.advance(reply))),
             Err(error) => End::Nothing(self.over(Err(error))),
         }
     }
@@ -207,7 +208,7 @@ impl Write {
         }
     }
 
-    async fn go_on(self, reply: WriteReply) -> Result<usize> {
+    async fn advance(self, reply: WriteReply) -> Result<usize> {
         let session = Session::begin(self.shared.clone());
         match write_on(&session, &self.file, self.offset, &self.data, self.stability, reply).await {
             Ok(taken) => {

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::entries::{Entries, Entry};
-use super::join::all;
 use super::{Client, LastLink, Session};
 use crate::attributes::{Attributes, Handle};
 use crate::error::{Error, Result};
+use crate::executor::all;
 use crate::v3::{DirEntry, Nfs, PageEnd, Place};
 
 /// Bytes of a reply when nothing else is set: large, so that round trips are few.

@@ -9,9 +9,10 @@ use super::cache::PageCache;
 use super::locks::Locking;
 use super::path::Object;
 use super::unstable::Unstable;
-use super::{Client, LastLink, Session, lock};
+use super::{Client, LastLink, Session};
 use crate::attributes::{FileType, Handle, SetAttributes};
 use crate::error::{Error, Result};
+use crate::sync::lock;
 
 /// An open file. NFSv3 servers know nothing of it: it is a handle and a position.
 pub struct File {

@@ -5,12 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::Client;
 use super::mount::Mounted;
-use super::{Client, lock};
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
 use crate::io::{Connecting, PortKind};
 use crate::rpc::Transport;
+use crate::sync::lock;
 use crate::v3::{Lock, LockCall, LockManager, LockOwner, LockStatus, PORTMAPPER_PORT, PortMapper};
 
 /// How long to wait before a lock is asked for again, the first time and at most.

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 
 use libc::c_int;
 
-use super::join::all;
 use super::lock_manager::Pauses;
 use super::mount::Mounted;
-use super::{Client, File, lock};
+use super::{Client, File};
 use crate::error::{Error, Result};
+use crate::executor::all;
+use crate::sync::lock;
 use crate::v3::{Lock, LockCall, LockOwner, LockStatus};
 
 /// How long to wait for calls that may still be carried out.

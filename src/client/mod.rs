@@ -4,17 +4,13 @@ mod acl;
 mod attributes;
 mod cache;
 mod commit;
-mod crank;
 mod data;
 mod direct;
 mod directory;
+mod directory_cache;
 mod discovery;
 mod entries;
-mod executor;
 mod file;
-mod gate;
-mod join;
-mod known;
 mod lock_manager;
 mod locks;
 mod mount;
@@ -22,23 +18,19 @@ mod namespace;
 mod path;
 mod per_file;
 mod reconnect;
-mod remembered;
-mod service;
+mod server_cache;
 mod session;
 mod settings;
-mod single;
 mod stat;
-mod task;
 #[cfg(test)]
 mod tests;
-mod threads;
 mod unstable;
 
 use std::future::Future;
 use std::ops::Deref;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 pub use crate::attributes::{Attributes, FileSystem, Time};
 pub use crate::v3::{Acl, AclEntry, Export};
@@ -53,13 +45,13 @@ pub use path::LastLink;
 pub use settings::Settings;
 
 use crate::error::{Error, Result};
+use crate::executor::{Executor, ServiceThread};
 use crate::io::Reactor;
 use crate::rpc::Connection;
+use crate::sync::lock;
 use cache::Caches;
 use commit::Written;
-use executor::Executor;
 use mount::Mounted;
-use service::ServiceThread;
 use session::{Session, Shared};
 
 /// One NFS context. Shared by its operations; every method may be called from any thread.
@@ -75,10 +67,6 @@ pub struct Client {
     caches: Caches,
     written: Written,
     service: Mutex<Option<ServiceThread>>,
-}
-
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Client {
@@ -175,6 +163,22 @@ impl Client {
     /// Operations whose callback has not run yet.
     pub fn queue_length(&self) -> usize {
         self.executor.length()
+    }
+
+    /// Starts a thread that serves the context; EALREADY when there is one.
+    pub fn start_service(&self) -> Result<()> {
+        let mut service = lock(&self.service);
+        if service.is_some() {
+            return Err(Error::new(libc::EALREADY, "the context has a service thread already"));
+        }
+        *service = Some(ServiceThread::start(&self.executor)?);
+        Ok(())
+    }
+
+    /// Ends the thread, after the callback that it may be in; ESRCH when there is none.
+    pub fn stop_service(&self) -> Result<()> {
+        let service = lock(&self.service).take();
+        service.map(ServiceThread::stop).ok_or_else(|| Error::new(libc::ESRCH, "there is no service thread"))
     }
 
     /// Ends all that is under way with EINTR, callbacks included, gives all locks back and closes the connection.

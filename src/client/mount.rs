@@ -6,16 +6,17 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::join::join;
-use super::known::KnownDirectories;
+use super::directory_cache::DirectoryCache;
 use super::lock_manager::Locks;
 use super::reconnect::keep_up;
-use super::remembered::{self, Key, Known};
-use super::{Client, Session, lock};
+use super::server_cache::{self, Key, Known};
+use super::{Client, Session};
 use crate::attributes::{FileType, Handle, Limits};
 use crate::error::{Error, Result};
+use crate::executor::join;
 use crate::io::{Connecting, PortKind, resolve};
 use crate::rpc::Transport;
+use crate::sync::lock;
 use crate::v3::{Export, Mount, Nfs, PORTMAPPER_PORT, PortMapper};
 
 /// How long connecting and mounting may take when no timeout is set.
@@ -43,7 +44,7 @@ pub struct Mounted {
     pub mount_service: SocketAddr,
     nfs_service: SocketAddr,
     pub locks: Locks,
-    pub known: KnownDirectories,
+    pub directories: DirectoryCache,
     /// Places below where another file system begins, by their path from the root on, as they were come upon; with
     /// the root of that export, or None where it is not exported by itself.
     nested: Mutex<HashMap<Vec<u8>, Option<Handle>>>,
@@ -90,14 +91,14 @@ impl Client {
             Key { server, export, mount_port: settings.mount_port, nfs_port: settings.nfs_port }
         };
         let now = self.reactor.now();
-        if let Some(known) = remembered::get(&key, now) {
+        if let Some(known) = server_cache::get(&key, now) {
             // If the server is not there any more, time is needed to find out where it is.
             let half = now + (deadline.saturating_duration_since(now) / 2).min(KNOWN_TIME);
             let mounted = self.reactor.until(half, self.mount_known(&known, export, half)).await;
             if mounted.is_ok() {
                 return mounted;
             }
-            remembered::forget(&key);
+            server_cache::forget(&key);
         }
         let addresses = resolve(&self.reactor, server, deadline).await?;
         let services = self.find_services(addresses, (key.mount_port, key.nfs_port), deadline).await?;
@@ -116,7 +117,7 @@ impl Client {
         let root = mount.mnt(export).await?;
         let known = Known { mount_service: services.mount, nfs_service: services.nfs, root };
         let mounted = self.mount_root(transport, &known, export, deadline).await?;
-        remembered::keep(key, known, self.reactor.now());
+        server_cache::keep(key, known, self.reactor.now());
         Ok(mounted)
     }
 
@@ -153,7 +154,7 @@ impl Client {
             mount_service,
             nfs_service,
             locks: Locks::default(),
-            known: KnownDirectories::default(),
+            directories: DirectoryCache::default(),
             nested: Mutex::default(),
         })
     }
@@ -274,7 +275,7 @@ impl Client {
             mount_service,
             nfs_service,
             locks: Locks::default(),
-            known: KnownDirectories::default(),
+            directories: DirectoryCache::default(),
             nested: Mutex::default(),
         };
         *lock(&self.mounted) = Some(Arc::new(mounted));

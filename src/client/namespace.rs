@@ -60,7 +60,7 @@ impl Client {
         let remove = self.on_paths(|session| async move {
             let place = client.parent(&session, without_slashes(path)).await?;
             let result = removed(session.nfs.rmdir(&place.directory, place.name).await);
-            session.mounted.known.forget(&place.path());
+            session.mounted.directories.forget(&place.path());
             result
         });
         remove.await.map_err(|error: Error| error.during("rmdir").at(path))
@@ -137,8 +137,8 @@ impl Client {
             let from = client.parent(&session, from).await?;
             let to = client.parent(&session, to).await?;
             let result = session.nfs.rename((&from.directory, from.name), (&to.directory, to.name)).await;
-            session.mounted.known.forget(&from.path());
-            session.mounted.known.forget(&to.path());
+            session.mounted.directories.forget(&from.path());
+            session.mounted.directories.forget(&to.path());
             match result {
                 Err(error) if error.may_be_done(libc::ENOENT) => {
                     session.nfs.lookup(&to.directory, to.name).await.map(drop).map_err(|_| error)

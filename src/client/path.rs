@@ -8,10 +8,11 @@
 use std::collections::VecDeque;
 use std::future::Future;
 
-use super::known::Directory;
-use super::{Client, Session, lock};
+use super::directory_cache::Directory;
+use super::{Client, Session};
 use crate::attributes::{Attributes, FileType, Handle};
 use crate::error::{Error, Result};
+use crate::sync::lock;
 use crate::v3::Nfs;
 
 /// What happens to a symbolic link at the end of a path.
@@ -166,7 +167,7 @@ impl Client {
     ) -> Result<T> {
         let (mounted, deadline) = (session.mounted.clone(), session.nfs.deadline);
         match operation(session).await {
-            Err(error) if error.errno() == libc::ESTALE && mounted.known.clear() => {
+            Err(error) if error.errno() == libc::ESTALE && mounted.directories.clear() => {
                 let mut again = self.session()?;
                 again.nfs.deadline = deadline;
                 Box::pin(operation(again)).await
@@ -252,7 +253,9 @@ impl Client {
             return Ok(Walked { path, directory: handle, found: Some(Object { handle, attributes }) });
         }
         match self.walk_from_root(session, &path, last, may_be_missing, trusting).await {
-            Err(error) if trusting && MOVED.contains(&error.errno()) && !session.mounted.known.is_empty() => {
+            Err(error)
+                if trusting && MOVED.contains(&error.errno()) && !session.mounted.directories.is_empty() =>
+            {
                 self.walk_from_root(session, &path, last, may_be_missing, false).await
             }
             result => result,

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use super::lock;
 use crate::attributes::Handle;
+use crate::sync::lock;
 
 /// One `T` for each file that is open.
 pub struct PerFile<T>(Mutex<HashMap<Handle, Weak<T>>>);

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::cache::Policy;
-use super::known::Directory;
+use super::directory_cache::Directory;
 use super::mount::Mounted;
 use super::path::Object;
-use super::{Client, Settings, lock};
+use super::{Client, Settings};
 use crate::attributes::FileType;
 use crate::error::{Error, Result};
 use crate::rpc::Credential;
+use crate::sync::lock;
 use crate::v3::Nfs;
 
 /// What one operation works with: the server as this caller may use it, until the operation is overdue, and the mount.
@@ -48,14 +49,14 @@ impl Shared {
         if path.is_empty() {
             return Some(Directory { handle: mounted.root, fsid: mounted.fsid });
         }
-        mounted.known.get(path, &self.nfs.credential, now)
+        mounted.directories.get(path, &self.nfs.credential, now)
     }
 
     /// What was found at a path without links is known if it is a directory.
     pub fn remember(&self, path: &[u8], found: &Object, now: Instant) {
         if found.attributes.kind == FileType::Directory && self.remembers {
             let directory = Directory { handle: found.handle, fsid: found.attributes.fsid };
-            self.mounted.known.insert(path, directory, &self.nfs.credential, now);
+            self.mounted.directories.insert(path, directory, &self.nfs.credential, now);
         }
     }
 }

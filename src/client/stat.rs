@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Client;
-use super::known::Directory;
+use super::directory_cache::Directory;
 use super::path::{LastLink, MOVED, Object, is_normal, is_other_file_system, last_of};
 use super::session::{Session, Shared};
-use super::single::{Call, Calling, End};
 use crate::attributes::{Attributes, FileType, Handle};
 use crate::error::{Error, Result};
+use crate::executor::{Call, CallOperation, End};
 use crate::rpc::Answer;
 use crate::v3::{Nfs, read_found};
 
@@ -31,8 +31,8 @@ impl Client {
             };
             let (client, own, deadline) = (self.clone(), shared.clone(), shared.nfs.deadline_of_piece());
             let lookup = Lookup { client, shared: own, deadline, path, normal, directory, last };
-            let call = Calling::begin(&self.executor, lookup, done)?;
-            shared.nfs.tell_lookup(
+            let call = CallOperation::begin(&self.executor, lookup, done)?;
+            shared.nfs.submit_lookup(
                 &directory.handle,
                 |call| call.call().map_or(&[], |lookup| last_of(lookup.normal()).1),
                 deadline,

@@ -6,10 +6,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::gate::Gate;
-use super::lock;
 use crate::error::{Error, Result};
+use crate::executor::AsyncRwLock;
 use crate::io::Source;
+use crate::sync::lock;
 
 /// Changes when the server may have lost data that it had not made stable.
 pub type Verifier = [u8; 8];
@@ -30,9 +30,9 @@ pub struct Unstable {
     kept: Arc<AtomicUsize>,
     /// Shared by calls that change the file's data, had alone by whoever sends data again: old data must not
     /// overtake new data.
-    pub order: Gate,
+    pub order: AsyncRwLock,
     /// Had alone by whoever makes room.
-    pub room: Gate,
+    pub room: AsyncRwLock,
     /// A COMMIT that nobody waits for is under way.
     pub committing: AtomicBool,
 }
@@ -108,8 +108,8 @@ impl Unstable {
         Self {
             state: Mutex::default(),
             kept,
-            order: Gate::default(),
-            room: Gate::default(),
+            order: AsyncRwLock::default(),
+            room: AsyncRwLock::default(),
             committing: AtomicBool::new(false),
         }
     }

@@ -73,7 +73,7 @@ pub struct Link<W> {
 }
 
 /// What a thread needs to wait for the next bytes of a link while others use that.
-pub struct Loan {
+pub struct Lease {
     pub link: LinkId,
     pub stream: Arc<Stream>,
     pub memory: Box<[u8]>,
@@ -131,14 +131,14 @@ impl<W: Wire> Link<W> {
     }
 
     /// For a thread that waits for nothing but the next bytes; None when there is more to do than that.
-    pub fn lend(&mut self) -> Option<Loan> {
+    pub fn lend(&mut self) -> Option<Lease> {
         let stream = self.stream.as_ref().filter(|_| !self.wire.has_outgoing())?;
         let (memory, room) = self.wire.lend()?;
-        Some(Loan { link: self.id, stream: stream.clone(), memory, room })
+        Some(Lease { link: self.id, stream: stream.clone(), memory, room })
     }
 
     /// Takes a loan back, with what came meanwhile; an error of the socket is that of the connection.
-    pub fn take_back(&mut self, loan: Loan, received: io::Result<usize>) -> Result<()> {
+    pub fn take_back(&mut self, loan: Lease, received: io::Result<usize>) -> Result<()> {
         let same = self.stream.as_ref().is_some_and(|stream| Arc::ptr_eq(stream, &loan.stream));
         if !same {
             return self.wire.take_back(loan.memory, 0); // the end of a connection that is gone

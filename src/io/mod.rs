@@ -1,6 +1,6 @@
 //! Sockets, poll, clock and memory: the only layer that makes system calls.
 
-mod copies;
+mod buffer_pool;
 mod datagram;
 mod fork;
 mod link;
@@ -11,7 +11,7 @@ mod socket;
 mod thread;
 mod waiter;
 
-pub use copies::{Copies, copy};
+pub use buffer_pool::{BufferPool, copy};
 pub use datagram::{Datagrams, broadcast_addresses};
 pub use fork::{ends, has_ended, process};
 #[cfg(any(test, fuzzing))]

@@ -1,7 +1,7 @@
 //! One turn of the crank: send what is queued, wait, receive, end what is overdue.
 //!
 //! A reactor holds the connections of one context, the descriptors and instants its operations wait for, and
-//! nothing else: it knows no protocol. It is driven by whoever needs progress (see `client::executor`).
+//! nothing else: it knows no protocol. It is driven by whoever needs progress (see `executor`).
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use libc::c_short;
 
-use super::link::{Link, LinkId, Loan, Wire};
+use super::link::{Lease, Link, LinkId, Wire};
 use super::socket::{PATIENCE, Stream};
-use super::waiter::{Bell, Epoll, POLL_IN, close_all, poll};
+use super::waiter::{Epoll, Notifier, POLL_IN, close_all, poll};
 use crate::error::{Error, Result};
 
 struct Wait {
@@ -37,7 +37,7 @@ struct State<W> {
 /// See the module.
 pub struct Reactor<W> {
     state: Mutex<State<W>>,
-    bell: Bell,
+    bell: Notifier,
     rung: AtomicBool,
     /// A thread is in poll(), or about to be: news must ring the bell.
     blocked: AtomicBool,
@@ -55,7 +55,7 @@ impl<W: Wire> Reactor<W> {
             epoll: None,
         };
         let [rung, blocked, abandoned] = [const { AtomicBool::new(false) }; 3];
-        Ok(Self { state: Mutex::new(state), bell: Bell::new()?, rung, blocked, abandoned })
+        Ok(Self { state: Mutex::new(state), bell: Notifier::new()?, rung, blocked, abandoned })
     }
 
     fn state(&self) -> MutexGuard<'_, State<W>> {
@@ -360,7 +360,7 @@ impl<W: Wire> State<W> {
     }
 
     /// See [`Reactor::turn_receiving`]. Sends what is queued first.
-    fn lend(&mut self) -> Option<Loan> {
+    fn lend(&mut self) -> Option<Lease> {
         self.flush();
         let mut live = self.links.iter_mut().filter(|link| link.stream.is_some());
         let (only, another) = (live.next()?, live.next());
@@ -377,7 +377,7 @@ impl<W: Wire> State<W> {
         }
     }
 
-    fn take_back(&mut self, loan: Loan, received: std::io::Result<usize>) {
+    fn take_back(&mut self, loan: Lease, received: std::io::Result<usize>) {
         let Some(index) = self.links.iter().position(|link| link.id == loan.link) else { return };
         if let Err(error) = self.links[index].take_back(loan, received) {
             self.lose(index, &error);

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::link::Wire;
 use super::reactor::Reactor;
 use super::thread::spawn;
-use super::waiter::Bell;
+use super::waiter::Notifier;
 use crate::error::{Error, Result};
 
 /// This machine's name, at most 255 bytes.
@@ -42,7 +42,7 @@ pub async fn resolve<W: Wire>(
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, 0)]);
     }
-    let answer = Arc::new(Answer { bell: Bell::new()?, result: Mutex::new(None) });
+    let answer = Arc::new(Answer { bell: Notifier::new()?, result: Mutex::new(None) });
     ask(host.to_owned(), answer.clone())?;
     reactor
         .ready(answer.bell.as_raw_fd(), libc::POLLIN, Some(deadline))
@@ -53,7 +53,7 @@ pub async fn resolve<W: Wire>(
 }
 
 struct Answer {
-    bell: Bell,
+    bell: Notifier,
     result: Mutex<Option<Result<Vec<SocketAddr>>>>,
 }
 

@@ -9,9 +9,9 @@ use libc::{c_int, c_short};
 pub const POLL_IN: c_short = libc::POLLIN;
 
 /// Readable once it has been rung; any thread may ring.
-pub struct Bell(OwnedFd);
+pub struct Notifier(OwnedFd);
 
-impl Bell {
+impl Notifier {
     pub fn new() -> io::Result<Self> {
         // SAFETY: eventfd takes no pointers; a non-negative result is a descriptor that we own.
         unsafe { owned(libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)).map(Self) }
@@ -30,7 +30,7 @@ impl Bell {
     }
 }
 
-impl AsRawFd for Bell {
+impl AsRawFd for Notifier {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
     }
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn bell_and_alarm_make_the_descriptor_readable() {
-        let bell = Bell::new().unwrap();
+        let bell = Notifier::new().unwrap();
         let mut epoll = Epoll::new().unwrap();
         epoll.add(bell.as_raw_fd(), libc::POLLIN).unwrap();
         assert!(!ready_now(epoll.epoll.as_fd(), libc::POLLIN));

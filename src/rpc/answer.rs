@@ -20,7 +20,7 @@ impl Reply {
         self.head.body()
     }
 
-    /// As whoever is told it would get it.
+    /// As a completion gets it.
     pub fn answer(&mut self) -> Answer<'_> {
         Answer { body: self.head.body(), received: self.head.received, rest: self.rest.take() }
     }
@@ -37,16 +37,16 @@ pub struct Answer<'a> {
 }
 
 /// What gets the result of a call when there is no task that awaits it.
-pub trait Told: Send {
+pub trait Completion: Send {
     /// Called once, in the middle of a turn: it may read the reply and queue itself, and nothing else.
-    fn told(self: Box<Self>, result: Result<Answer<'_>>);
+    fn complete(self: Box<Self>, result: Result<Answer<'_>>);
 }
 
 /// Who gets the result of a call.
 pub(super) enum Caller {
     /// Polls, and is woken when it has left a waker.
     Task(Option<Waker>),
-    Told(Box<dyn Told>),
+    Completion(Box<dyn Completion>),
 }
 
 /// A reply from its xid on; data that has gone to a sink, and what follows it, is not there.

@@ -7,7 +7,7 @@ use std::io::IoSlice;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::answer::{Answer, Caller, Head, Reply, Told};
+use super::answer::{Answer, Caller, Completion, Head, Reply};
 use super::calls::Calls;
 use super::message::{Message, Split};
 use super::record::Marks;
@@ -119,7 +119,7 @@ pub struct Connection {
 #[derive(Debug, Clone)]
 enum Line {
     /// The only one there will be.
-    Single,
+    SingleCall,
     Up,
     Down(Error),
 }
@@ -140,7 +140,7 @@ impl Connection {
             head: Vec::new(),
             stage: vec![0; STAGE].into_boxed_slice(),
             failed: None,
-            line: Line::Single,
+            line: Line::SingleCall,
             answered: 0,
             retry: None,
             supervisor: None,
@@ -188,9 +188,9 @@ impl Connection {
         self.queue(request, Caller::Task(None))
     }
 
-    /// Queues a call whose result `told` gets.
-    pub fn start_telling(&mut self, request: Request, told: Box<dyn Told>) {
-        self.queue(request, Caller::Told(told));
+    /// Queues a call whose result `completion` gets.
+    pub fn submit(&mut self, request: Request, completion: Box<dyn Completion>) {
+        self.queue(request, Caller::Completion(completion));
     }
 
     /// Memory for a message.
@@ -264,13 +264,13 @@ impl Connection {
         self.calls.forget(xid);
     }
 
-    /// Ends the calls whose results are told.
-    pub fn give_up_told(&mut self, error: &Error) {
-        let told = |call: &Call| matches!(call.caller, Caller::Told(_));
-        let mut told: Vec<u32> =
-            self.calls.iter().filter(|(_, call)| told(call)).map(|(xid, _)| xid).collect();
-        told.sort_unstable(); // in the order of their beginning
-        for xid in told {
+    /// Ends the calls that have a completion.
+    pub fn abandon_completions(&mut self, error: &Error) {
+        let completes = |call: &Call| matches!(call.caller, Caller::Completion(_));
+        let mut abandoned: Vec<u32> =
+            self.calls.iter().filter(|(_, call)| completes(call)).map(|(xid, _)| xid).collect();
+        abandoned.sort_unstable(); // in the order of their beginning
+        for xid in abandoned {
             self.finish(xid, Err(error.clone()));
         }
     }
@@ -291,13 +291,13 @@ impl Connection {
                 call.result = Some(result.map(|head| Reply { head, rest, resent }));
                 waker.into_iter().for_each(Waker::wake);
             }
-            Caller::Told(_) => {
+            Caller::Completion(_) => {
                 let (rest, record) =
                     (call.sink.take().map(|sink| sink.rest(&result)), std::mem::take(&mut call.record));
                 let caller = std::mem::replace(&mut call.caller, Caller::Task(None));
                 self.calls.forget(xid);
-                if let Caller::Told(told) = caller {
-                    told.told(match &result {
+                if let Caller::Completion(completion) = caller {
+                    completion.complete(match &result {
                         Ok(head) => Ok(Answer { body: head.body(), received: head.received, rest }),
                         Err(error) => Err(error.clone()),
                     });
@@ -471,7 +471,7 @@ impl Wire for Connection {
     }
 
     fn lost(&mut self, error: &Error) -> bool {
-        if matches!(self.line, Line::Single) || self.failed.is_some() {
+        if matches!(self.line, Line::SingleCall) || self.failed.is_some() {
             return false;
         }
         self.forget_stream();

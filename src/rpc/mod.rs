@@ -14,7 +14,7 @@ mod record;
 mod tests;
 mod transport;
 
-pub use answer::{Answer, Reply, Told};
+pub use answer::{Answer, Completion, Reply};
 pub use auth::Credential;
 pub use connection::{Connection, Request, Retry, Sink};
 pub use message::{Message, Split};

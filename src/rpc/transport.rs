@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::answer::Told;
+use super::answer::Completion;
 use super::connection::{Connection, Request, Retry};
 use super::pending::Pending;
 use crate::error::{Error, Result};
@@ -62,18 +62,22 @@ impl Transport {
         self.0.reactor.sleep(duration).await;
     }
 
-    /// Queues a call whose result `told` gets, perhaps before this returns. `make` is given memory for the message.
-    pub fn tell<T: Told + 'static>(&self, make: impl FnOnce(Vec<u8>, &T) -> Request, told: Box<T>) {
+    /// Queues a call whose result `completion` gets, perhaps before this returns. `make` is given memory for the message.
+    pub fn submit<T: Completion + 'static>(
+        &self,
+        make: impl FnOnce(Vec<u8>, &T) -> Request,
+        completion: Box<T>,
+    ) {
         let Link { reactor, id } = &*self.0;
-        let mut told = Some(told);
+        let mut completion = Some(completion);
         reactor.with(*id, |connection| {
-            if let Some(told) = told.take() {
-                let request = make(connection.memory(), &told);
-                connection.start_telling(request, told);
+            if let Some(completion) = completion.take() {
+                let request = make(connection.memory(), &completion);
+                connection.submit(request, completion);
             }
         });
-        if let Some(told) = told {
-            told.told(Err(Error::new(libc::ENOTCONN, "the connection is closed")));
+        if let Some(completion) = completion {
+            completion.complete(Err(Error::new(libc::ENOTCONN, "the connection is closed")));
         }
     }
 

@@ -2,10 +2,10 @@
 
 use nfs3_client::nfs3_types::nfs3::nfsstat3;
 
+use super::backoff::{Backoff, is_busy};
 use super::data::{put_opaque, skip_optional, status};
 use super::nfs::Nfs;
 use super::object::FATTR3;
-use super::patience::{Patience, is_busy};
 use super::status::is;
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
@@ -46,9 +46,9 @@ pub struct Acl {
 impl Nfs {
     /// Reads the ACL of an object; EOPNOTSUPP when the server or the file system has none.
     pub async fn getacl(&self, object: &Handle) -> Result<Acl> {
-        let mut patience = Patience::new();
+        let mut backoff = Backoff::new();
         let mut reply = self.ask_for_acl(object).await?;
-        while is_busy(&reply) && patience.wait(&self.transport, self.deadline).await {
+        while is_busy(&reply) && backoff.wait(&self.transport, self.deadline).await {
             reply = self.ask_for_acl(object).await?;
         }
         decode(&reply).map_err(without_acls)

@@ -12,7 +12,7 @@ use std::time::Instant;
 use nfs3_client::io::{AsyncRead, AsyncWrite};
 use nfs3_client::nfs3_types::nfs3;
 
-use super::patience::{Patience, is_busy};
+use super::backoff::{Backoff, is_busy};
 use super::shape;
 use crate::error::{Error, Result};
 use crate::rpc::{Credential, Message, Pending, Request, Transport};
@@ -86,10 +86,10 @@ impl Channel {
             return Ok(());
         };
         let mut reply = pending.await?;
-        let mut patience = Patience::new();
+        let mut backoff = Backoff::new();
         while call.program == nfs3::PROGRAM
             && is_busy(reply.body())
-            && patience.wait(&self.transport, self.deadline).await
+            && backoff.wait(&self.transport, self.deadline).await
         {
             reply = self.start(call, &arguments).await?;
         }

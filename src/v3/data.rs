@@ -6,14 +6,14 @@ use std::time::Instant;
 use nfs3_client::nfs3_types::nfs3::{self, NFS_PROGRAM, nfsstat3, stable_how};
 use nfs3_client::nfs3_types::xdr_codec::Unpack;
 
+use super::backoff::is_busy;
 use super::nfs::Nfs;
 use super::object::FATTR3;
-use super::patience::is_busy;
 use super::status::nfs_error;
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
 use crate::io::{Destination, Source};
-use crate::rpc::{Answer, Message, Pending, Request, Sink, Split, Told};
+use crate::rpc::{Answer, Completion, Message, Pending, Request, Sink, Split};
 use crate::xdr::Reader;
 
 /// Longest READ or WRITE reply beside its data, bytes.
@@ -77,10 +77,16 @@ impl Nfs {
         Reading(self.transport.start_in(|memory| self.read_call(memory, file, offset, to, deadline)))
     }
 
-    /// As [`Nfs::read`]; `told` gets the reply, to be read by [`ReadReply::read`].
-    pub fn tell_read(&self, file: &Handle, offset: u64, to: Destination, told: Box<impl Told + 'static>) {
+    /// As [`Nfs::read`]; `completion` gets the reply, to be read by [`ReadReply::read`].
+    pub fn submit_read(
+        &self,
+        file: &Handle,
+        offset: u64,
+        to: Destination,
+        completion: Box<impl Completion + 'static>,
+    ) {
         let deadline = self.deadline_of_piece();
-        self.transport.tell(|memory, _| self.read_call(memory, file, offset, to, deadline), told);
+        self.transport.submit(|memory, _| self.read_call(memory, file, offset, to, deadline), completion);
     }
 
     fn read_call(
@@ -112,18 +118,18 @@ impl Nfs {
         Writing(self.transport.start_in(call), length)
     }
 
-    /// As [`Nfs::write`]; `told` gets the reply, to be read by [`WriteReply::read`].
-    pub fn tell_write(
+    /// As [`Nfs::write`]; `completion` gets the reply, to be read by [`WriteReply::read`].
+    pub fn submit_write(
         &self,
         file: &Handle,
         offset: u64,
         from: Source,
         stability: Stability,
-        told: Box<impl Told + 'static>,
+        completion: Box<impl Completion + 'static>,
     ) {
         let deadline = self.deadline_of_piece();
         let call = |memory, _: &_| self.write_call(memory, file, offset, from, stability, deadline);
-        self.transport.tell(call, told);
+        self.transport.submit(call, completion);
     }
 
     fn write_call(

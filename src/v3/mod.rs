@@ -2,6 +2,7 @@
 //! them (RFC 1833).
 
 mod acl;
+mod backoff;
 mod channel;
 mod convert;
 mod data;
@@ -9,12 +10,12 @@ mod mount;
 mod nfs;
 mod nlm;
 mod object;
-mod patience;
 mod readdir;
 mod shape;
 mod status;
 
 pub use acl::{Acl, AclEntry};
+pub use backoff::Backoff;
 pub use data::{ReadReply, Reading, Stability, WriteReply, Writing};
 #[cfg(any(test, fuzzing))]
 pub use data::{USUAL_READ_BODY, split_read};
@@ -22,5 +23,4 @@ pub use mount::{Export, Mount, PORTMAPPER_PORT, PortMapper};
 pub use nfs::Nfs;
 pub use nlm::{Lock, LockCall, LockManager, LockOwner, LockStatus};
 pub use object::read_found;
-pub use patience::Patience;
 pub use readdir::{DirEntry, PageEnd, Place};

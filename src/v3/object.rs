@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use nfs3_client::nfs3_types::nfs3::{NFS_PROGRAM, nfsstat3};
 
+use super::backoff::{Backoff, is_busy};
 use super::data::{put_opaque, skip_optional, status};
 use super::nfs::Nfs;
-use super::patience::{Patience, is_busy};
 use super::status::nfs_error;
 use crate::attributes::{Attributes, FileType, Handle, Time};
 use crate::error::{Error, Result};
-use crate::rpc::{Answer, Pending, Reply, Request, Told};
+use crate::rpc::{Answer, Completion, Pending, Reply, Request};
 use crate::xdr::Reader;
 
 /// Longest reply of these calls, bytes.
@@ -31,20 +31,20 @@ impl Nfs {
         self.ask_briefly(NFS_PROGRAM::NFSPROC3_LOOKUP, directory, name, found).await
     }
 
-    /// As [`Nfs::lookup`]; `told` has the name and gets the reply, to be read by [`read_found`].
-    pub fn tell_lookup<T: Told + 'static>(
+    /// As [`Nfs::lookup`]; `completion` has the name and gets the reply, to be read by [`read_found`].
+    pub fn submit_lookup<T: Completion + 'static>(
         &self,
         directory: &Handle,
         name: impl FnOnce(&T) -> &[u8],
         deadline: Option<Instant>,
-        told: Box<T>,
+        completion: Box<T>,
     ) {
-        let call = |memory, told: &T| {
+        let call = |memory, completion: &T| {
             let mut message = self.call_on(memory, NFS_PROGRAM::NFSPROC3_LOOKUP, directory);
-            put_opaque(message.arguments(), name(told));
+            put_opaque(message.arguments(), name(completion));
             Request { message, source: None, sink: None, deadline, limit: MAX_REPLY }
         };
-        self.transport.tell(call, told);
+        self.transport.submit(call, completion);
     }
 
     /// Which of the ACCESS3_* bits in `access` the server grants.
@@ -114,8 +114,8 @@ impl Nfs {
     where
         F: Future<Output = Result<Option<T>>>,
     {
-        let mut patience = Patience::new();
-        while patience.wait(&self.transport, self.deadline).await {
+        let mut backoff = Backoff::new();
+        while backoff.wait(&self.transport, self.deadline).await {
             if let Some(value) = ask().await? {
                 return Ok(value);
             }

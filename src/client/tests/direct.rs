@@ -13,9 +13,10 @@ use super::faults::{open, refuse};
 use super::proxy::{Passing, proxy, word};
 use super::{mounted, mounted_at, server};
 use crate::attributes::Attributes;
-use crate::client::{Client, LastLink, Place, lock};
+use crate::client::{Client, LastLink, Place};
 use crate::error::Result;
 use crate::io::{Block, Source};
+use crate::sync::lock;
 
 const LOOKUP: u32 = NFS_PROGRAM::NFSPROC3_LOOKUP as u32;
 const READ: u32 = NFS_PROGRAM::NFSPROC3_READ as u32;
@@ -214,7 +215,7 @@ fn a_silent_server_is_etimedout() {
 fn a_write_waits_for_who_sends_old_data_again() {
     let client = mounted();
     let file = open(&client, b"/new");
-    let mut alone = pin!(file.unstable.order.alone());
+    let mut alone = pin!(file.unstable.order.write());
     let Poll::Ready(alone) = alone.as_mut().poll(&mut Context::from_waker(Waker::noop())) else { panic!() };
     let (sender, receiver) = mpsc::channel();
     let source = Source::copied(b"new data").unwrap();

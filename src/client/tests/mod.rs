@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 use nfs3_server::memfs::{MemFs, MemFsConfig};
 use nfs3_server::tcp::{NFSTcp, NFSTcpListener};
 
-use super::{Client, LastLink, Settings, lock};
+use super::{Client, LastLink, Settings};
 use crate::io::{Block, Destination, Source};
+use crate::sync::lock;
 
 /// Starts a server that lives as long as the test process; returns its port.
 fn server() -> u16 {

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::lock;
+use crate::sync::lock;
 
 /// One reply on its way: which procedure it answers, the call's arguments, and the body, to be changed. A refusal has
 /// no body; with one it becomes a success.

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Client, lock, mounted_at, server};
+use super::{Client, mounted_at, server};
 use crate::client::{LastLink, Settings};
+use crate::sync::lock;
 
 /// What becomes of connections through a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

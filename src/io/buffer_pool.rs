@@ -1,4 +1,4 @@
-//! Copies of small data in memory that is used again and again: fresh memory costs a page fault for every page, which
+//! BufferPool of small data in memory that is used again and again: fresh memory costs a page fault for every page, which
 //! is several times what copying costs.
 
 use super::memory::{Block, Destination, Source};
@@ -10,18 +10,18 @@ const CHUNK: usize = 1 << 20;
 /// The most that is kept to be used again, chunks.
 const CHUNKS: usize = 8;
 
-/// Copies begin at multiples of this.
+/// BufferPool begin at multiples of this.
 const ALIGNMENT: usize = 64;
 
 /// See the module.
 #[derive(Default)]
-pub struct Copies {
+pub struct BufferPool {
     /// The last one is being filled.
     chunks: Vec<Block>,
     filled: usize,
 }
 
-impl Copies {
+impl BufferPool {
     /// Room for a copy of `len` bytes, to be filled and made a [`Source`]; None when other memory has to be found.
     pub fn room(&mut self, len: usize) -> Option<Destination> {
         if self.chunks.is_empty() || len > CHUNK - self.filled {
@@ -81,14 +81,14 @@ pub fn copy(room: Option<Destination>, bytes: &[u8]) -> Result<Source> {
 mod tests {
     use super::*;
 
-    fn copied(copies: &mut Copies, bytes: &[u8]) -> Option<Source> {
+    fn copied(copies: &mut BufferPool, bytes: &[u8]) -> Option<Source> {
         let room = copies.room(bytes.len());
         room.is_some().then(|| copy(room, bytes).unwrap())
     }
 
     #[test]
     fn copies_are_disjoint_and_memory_is_used_again() {
-        let mut copies = Copies::default();
+        let mut copies = BufferPool::default();
         for round in 0..50u8 {
             let lengths = [1, 100, 4096, 300_000, CHUNK, 77];
             let made: Vec<_> = lengths
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn what_has_no_room_is_copied_elsewhere() {
-        let mut copies = Copies::default();
+        let mut copies = BufferPool::default();
         let made: Vec<_> = (0..CHUNKS).map(|_| copied(&mut copies, &[1; CHUNK]).unwrap()).collect();
         assert!(copied(&mut copies, b"x").is_none() && copied(&mut copies, &[0; CHUNK + 1]).is_none());
         assert_eq!(copy(None, b"elsewhere").unwrap().as_slice(), b"elsewhere");

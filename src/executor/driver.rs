@@ -2,12 +2,12 @@
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use super::lock;
 use super::threads::{ThreadMark, this_thread};
+use crate::sync::lock;
 
 /// See the module.
 #[derive(Default)]
-pub struct Crank {
+pub struct Driver {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -32,9 +32,9 @@ impl State {
 }
 
 /// The right to turn the crank; given back even when something panics.
-pub struct Turning<'a>(&'a Crank);
+pub struct DriverGuard<'a>(&'a Driver);
 
-impl Drop for Turning<'_> {
+impl Drop for DriverGuard<'_> {
     fn drop(&mut self) {
         let mut state = lock(&self.0.state);
         state.busy = false;
@@ -46,9 +46,9 @@ impl Drop for Turning<'_> {
 }
 
 /// Being the thread that serves; given up even when something panics.
-pub struct Serving<'a>(&'a Crank);
+pub struct ExclusiveDriver<'a>(&'a Driver);
 
-impl Drop for Serving<'_> {
+impl Drop for ExclusiveDriver<'_> {
     fn drop(&mut self) {
         let mut state = lock(&self.0.state);
         if state.is_ours() {
@@ -60,18 +60,18 @@ impl Drop for Serving<'_> {
     }
 }
 
-impl Crank {
+impl Driver {
     /// The right to turn it, when it is free for the calling thread.
-    pub fn take(&self) -> Option<Turning<'_>> {
+    pub fn take(&self) -> Option<DriverGuard<'_>> {
         let mut state = lock(&self.state);
         if !state.is_free() {
             return None;
         }
         state.busy = true;
-        Some(Turning(self))
+        Some(DriverGuard(self))
     }
 
-    /// Waits until it is free for the calling thread, or the wait is `over`; see [`Crank::look_again`].
+    /// Waits until it is free for the calling thread, or the wait is `over`; see [`Driver::look_again`].
     pub fn wait(&self, over: impl Fn() -> bool) {
         let mut state = lock(&self.state);
         state.waiters += 1;
@@ -102,8 +102,8 @@ impl Crank {
     }
 
     /// Leaves it to the calling thread alone, as long as that holds the result.
-    pub fn serve(&self) -> Serving<'_> {
+    pub fn serve(&self) -> ExclusiveDriver<'_> {
         lock(&self.state).server = Some(this_thread());
-        Serving(self)
+        ExclusiveDriver(self)
     }
 }

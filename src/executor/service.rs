@@ -4,16 +4,16 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::Wake;
 use std::thread::JoinHandle;
 
-use super::executor::Signal;
 use super::threads::{ThreadMark, this_thread};
-use super::{Client, lock};
-use crate::error::{Error, Result};
+use super::{Executor, Signal};
+use crate::error::Result;
 use crate::io;
+use crate::sync::lock;
 
 /// What callbacks may need, as in the main thread of most programs.
 const STACK: usize = 8 << 20;
 
-/// A thread that turns the crank.
+/// A thread that runs the event loop.
 pub struct ServiceThread {
     mark: ThreadMark,
     end: Arc<Signal>,
@@ -55,26 +55,14 @@ impl Started {
     }
 }
 
-impl Client {
-    /// Starts a thread that serves the context; EALREADY when there is one.
-    pub fn start_service(&self) -> Result<()> {
-        let mut service = lock(&self.service);
-        if service.is_some() {
-            return Err(Error::new(libc::EALREADY, "the context has a service thread already"));
-        }
-        self.executor.open()?; // later nobody would end it
-        let (executor, end) = (self.executor.clone(), self.executor.signal());
+impl ServiceThread {
+    /// Starts a thread that runs the event loop of the executor from now on.
+    pub fn start(executor: &Arc<Executor>) -> Result<Self> {
+        executor.open()?; // later nobody would end it
+        let (executor, end) = (executor.clone(), executor.signal());
         let (signal, started) = (end.clone(), Arc::new(Started::default()));
         let starting = started.clone();
         let thread = io::spawn("nfs-service", STACK, move || executor.serve(&signal, || starting.tell()))?;
-        let mark = started.wait();
-        *service = Some(ServiceThread { mark, end, thread });
-        Ok(())
-    }
-
-    /// Ends the thread, after the callback that it may be in; ESRCH when there is none.
-    pub fn stop_service(&self) -> Result<()> {
-        let service = lock(&self.service).take();
-        service.map(ServiceThread::stop).ok_or_else(|| Error::new(libc::ESRCH, "there is no service thread"))
+        Ok(Self { mark: started.wait(), end, thread })
     }
 }

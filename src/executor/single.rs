@@ -5,14 +5,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::executor::Executor;
+use super::Executor;
 use crate::error::Result;
-use crate::rpc::{Answer, Told};
+use crate::rpc::{Answer, Completion};
 
 /// The operation, as the executor keeps it.
-pub trait Single: Send {
+pub trait SingleCall: Send {
     /// Called when the call is over. Itself, when the operation is complete; None when a task goes on with it.
-    fn go_on(self: Box<Self>, executor: &Executor) -> Option<Box<dyn Single>>;
+    fn advance(self: Box<Self>, executor: &Executor) -> Option<Box<dyn SingleCall>>;
     /// Tells the end to whoever started it. Called with no lock held: it may call anything.
     fn complete(self: Box<Self>);
 }
@@ -36,7 +36,7 @@ pub enum End<T> {
 }
 
 /// An operation with its call under way.
-pub struct Calling<C: Call, D> {
+pub struct CallOperation<C: Call, D> {
     /// Until the call is over.
     executor: Option<Arc<Executor>>,
     /// Until it is known what follows from the reply.
@@ -46,7 +46,7 @@ pub struct Calling<C: Call, D> {
     done: D,
 }
 
-impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> Calling<C, D> {
+impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> CallOperation<C, D> {
     /// To be told the reply to the call. `done` is told the end.
     pub fn begin(executor: &Arc<Executor>, call: C, done: D) -> Result<Box<Self>> {
         executor.begin()?;
@@ -60,15 +60,15 @@ impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> Calling<C, D> {
     }
 }
 
-impl<C: Call, D> Calling<C, D> {
+impl<C: Call, D> CallOperation<C, D> {
     /// None when its reply has come.
     pub fn call(&self) -> Option<&C> {
         self.call.as_ref()
     }
 }
 
-impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> Told for Calling<C, D> {
-    fn told(mut self: Box<Self>, result: Result<Answer<'_>>) {
+impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> Completion for CallOperation<C, D> {
+    fn complete(mut self: Box<Self>, result: Result<Answer<'_>>) {
         let Some(executor) = self.executor.take() else { return };
         let Some(call) = &self.call else { return };
         self.reply = Some(result.and_then(|answer| call.read(answer)));
@@ -76,8 +76,8 @@ impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> Told for Calling<C,
     }
 }
 
-impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> Single for Calling<C, D> {
-    fn go_on(mut self: Box<Self>, executor: &Executor) -> Option<Box<dyn Single>> {
+impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> SingleCall for CallOperation<C, D> {
+    fn advance(mut self: Box<Self>, executor: &Executor) -> Option<Box<dyn SingleCall>> {
         match self.call.take()?.end(self.reply.take()?) {
             End::Nothing(result) => self.result = Some(result),
             End::More(rest) => {

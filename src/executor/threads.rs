@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use super::lock;
+use crate::sync::lock;
 
 /// Tells threads apart, without the allocation that std makes for the name of a thread that C has started.
 pub type ThreadMark = usize;

@@ -4,6 +4,14 @@
 //! sleeps until its result is there or the crank is free. There is no thread of our own, unless the program asks for
 //! one ([`Executor::serve`]), which then turns alone.
 
+mod driver;
+mod join;
+mod rwlock;
+mod service;
+mod single;
+mod task;
+mod threads;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::os::fd::RawFd;
@@ -14,14 +22,19 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use super::crank::Crank;
-use super::lock;
-use super::single::Single;
-use super::task::{Operation, Task, Tasks};
-use super::threads::Threads;
+pub use join::{all, join};
+pub use rwlock::AsyncRwLock;
+pub use service::ServiceThread;
+pub use single::{Call, CallOperation, End};
+
 use crate::error::{Error, Result};
 use crate::io::Reactor;
 use crate::rpc::Connection;
+use crate::sync::lock;
+use driver::Driver;
+use single::SingleCall;
+use task::{Operation, Task, Tasks};
+use threads::Threads;
 
 /// See the module.
 pub struct Executor {
@@ -32,7 +45,7 @@ pub struct Executor {
     completions: Mutex<VecDeque<Work>>,
     /// Operations of a single call that are not among the completions.
     singles: AtomicUsize,
-    crank: Crank,
+    crank: Driver,
     /// Turns under way: what callbacks queue is sent at the end of the turn.
     servicing: AtomicUsize,
     closed: AtomicBool,
@@ -45,7 +58,7 @@ pub struct Executor {
 /// An operation that can go on, or is complete.
 enum Work {
     Task(Arc<dyn Task>),
-    Single(Box<dyn Single>),
+    SingleCall(Box<dyn SingleCall>),
 }
 
 /// Wakes a thread that waits for its synchronous call, or ends one that serves.
@@ -81,7 +94,7 @@ impl Executor {
             ready: Mutex::default(),
             completions: Mutex::default(),
             singles: AtomicUsize::new(0),
-            crank: Crank::default(),
+            crank: Driver::default(),
             servicing: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             threads: Threads::default(),
@@ -255,8 +268,8 @@ impl Executor {
     }
 
     /// The call of such an operation is over. In the middle of a turn.
-    pub fn answered(&self, single: Box<dyn Single>) {
-        lock(&self.ready).push_back(Work::Single(single));
+    pub fn answered(&self, single: Box<dyn SingleCall>) {
+        lock(&self.ready).push_back(Work::SingleCall(single));
         self.reactor.ring_if_blocked();
     }
 
@@ -311,7 +324,7 @@ impl Executor {
         for work in due.drain(..) {
             match work {
                 Work::Task(task) => self.poll_task(task),
-                Work::Single(single) => self.go_on(single),
+                Work::SingleCall(single) => self.advance(single),
             }
         }
         let mut ready = lock(&self.ready);
@@ -332,11 +345,11 @@ impl Executor {
         }
     }
 
-    fn go_on(&self, single: Box<dyn Single>) {
-        let complete = single.go_on(self);
+    fn advance(&self, single: Box<dyn SingleCall>) {
+        let complete = single.advance(self);
         // Both at once, as above.
         let mut completions = lock(&self.completions);
-        completions.extend(complete.map(Work::Single));
+        completions.extend(complete.map(Work::SingleCall));
         self.singles.fetch_sub(1, Ordering::SeqCst);
     }
 
@@ -355,7 +368,7 @@ impl Executor {
         let next = lock(&self.completions).pop_front(); // the lock is given back before the callback runs
         match next {
             Some(Work::Task(task)) => task.complete(),
-            Some(Work::Single(single)) => single.complete(),
+            Some(Work::SingleCall(single)) => single.complete(),
             None => return false,
         }
         true
@@ -397,7 +410,7 @@ impl Executor {
 
     fn complete_all(&self) {
         let error = Error::new(libc::EINTR, "the context was destroyed");
-        self.reactor.with_all(|connection| connection.give_up_told(&error));
+        self.reactor.with_all(|connection| connection.abandon_completions(&error));
         self.run_ready();
         while self.run_completion() {}
     }

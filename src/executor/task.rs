@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::executor::Executor;
-use super::lock;
+use super::Executor;
 use crate::error::{Error, Result};
+use crate::sync::lock;
 
 /// An operation of any type.
 pub trait Task: Send + Sync {

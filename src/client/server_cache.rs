@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
 
-use super::lock;
 use crate::attributes::Handle;
+use crate::sync::lock;
 
 const LIFE: Duration = Duration::from_secs(10);
 

@@ -9,9 +9,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::lock;
 use crate::attributes::Handle;
 use crate::rpc::Credential;
+use crate::sync::lock;
 
 /// How long the way to a directory is trusted.
 const LIFE: Duration = Duration::from_secs(3);
@@ -28,7 +28,7 @@ pub struct Directory {
 
 /// See the module.
 #[derive(Default)]
-pub struct KnownDirectories(Mutex<State>);
+pub struct DirectoryCache(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -60,7 +60,7 @@ impl Hasher for Fnv {
     }
 }
 
-impl KnownDirectories {
+impl DirectoryCache {
     pub fn get(&self, path: &[u8], credential: &Credential, now: Instant) -> Option<Directory> {
         let state = lock(&self.0);
         let (directory, found) = state.by_path.get(path)?;
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_directory_is_known_for_a_while_to_who_found_it() {
         let (alice, bob) = (Credential::sys(1, 1, &[]).unwrap(), Credential::sys(2, 2, &[]).unwrap());
-        let (known, now) = (KnownDirectories::default(), Instant::now());
+        let (known, now) = (DirectoryCache::default(), Instant::now());
         let directory = |name: &[u8]| Directory { handle: Handle::new(name).unwrap(), fsid: 1 };
         for path in [&b"/a"[..], b"/a/b", b"/ab"] {
             known.insert(path, directory(path), &alice, now);

@@ -7,9 +7,9 @@ use nfs3_client::nfs3_types::nfs3::nfsstat3;
 use crate::rpc::Transport;
 
 /// How long to wait before the next try.
-pub struct Patience(Duration);
+pub struct Backoff(Duration);
 
-impl Patience {
+impl Backoff {
     const FIRST: Duration = Duration::from_millis(100);
     /// After this wait, the sixth try is the last: 3.1 s in all.
     const LAST: Duration = Duration::from_millis(1600);

@@ -133,8 +133,8 @@ fn read(answering: &Answering<'_>, nfs: &Nfs, file: &Handle) {
         let Ok((mut block, destination)) = Block::with_destination(room) else { return };
         let reading = nfs.read(file, 0, destination, None);
         if let Some(read) = answering.to(reading.done()) {
-            let rest = read.rest.as_ref().map_or(0, crate::io::Destination::len);
-            assert!(read.count <= room && (read.busy || read.count + rest == room));
+            let whole = read.to.as_ref().map_or(0, crate::io::Destination::len);
+            assert!(read.count <= room && whole == room);
         }
         assert!(block.as_slice().is_some(), "the call has let go of the memory");
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use libc::c_int;
 use nfs3_client::nfs3_types::nfs3::{ACCESS3_EXECUTE, ACCESS3_LOOKUP, ACCESS3_MODIFY, ACCESS3_READ};
 
+use super::commit::is_final;
+use super::inode::Inode;
 use super::path::Object;
 use super::{Client, File, LastLink, Session};
 use crate::attributes::{Attributes, FileSystem, FileType, Handle, SetAttributes, SetTimes, Time};
@@ -13,29 +15,69 @@ use crate::error::{Error, Result};
 impl Client {
     pub async fn stat(self: Arc<Self>, path: Vec<u8>, last: LastLink) -> Result<Attributes> {
         let (client, path) = (&*self, &path);
-        let operation =
-            self.on_paths(|session| async move { Ok(client.walk(&session, path, last).await?.attributes) });
+        let operation = self.on_paths(|session| async move {
+            let object = client.walk(&session, path, last).await?;
+            match client.uncertain(&session, &object.handle) {
+                None => Ok(object.attributes),
+                Some(inode) => Box::pin(client.current_attributes(&session, &inode)).await,
+            }
+        });
         operation.await.map_err(|error: Error| error.during("stat").at(path))
     }
 
     pub async fn fstat(self: Arc<Self>, file: Arc<File>) -> Result<Attributes> {
-        let operation = async { self.session()?.nfs.getattr(&file.handle).await };
+        let operation = async { self.current_attributes(&self.session_of(&file)?, &file.inode).await };
         operation.await.map_err(|error| error.during("fstat").at(&file.path))
     }
 
-    /// Changes an object; what is cached of a file does not survive a change of its size.
+    /// The file, if it is open and the server may show it as it was before what was written last.
+    pub(super) fn uncertain(&self, session: &Session, object: &Handle) -> Option<Arc<Inode>> {
+        if !self.is_any_uncertain(&session.mounted) {
+            return None;
+        }
+        session.mounted.inodes.find(object).filter(|inode| self.is_uncertain(&session.mounted, inode))
+    }
+
+    /// What the server says of an open file, with all that was written.
+    pub(super) async fn current_attributes(&self, session: &Session, inode: &Inode) -> Result<Attributes> {
+        loop {
+            let attributes = session.nfs.getattr(&inode.handle).await?;
+            if !self.is_uncertain(&session.mounted, inode) {
+                return Ok(attributes);
+            }
+            self.make_stable(session, inode).await?;
+        }
+    }
+
+    /// Where an open file ends.
+    pub(super) async fn size(&self, session: &Session, inode: &Inode) -> Result<u64> {
+        Ok(self.current_attributes(session, inode).await?.size)
+    }
+
+    /// Changes an object. If it is an open file, what was written before is in front of the change, and stays so when
+    /// the server restarts.
     pub(super) async fn set(&self, session: &Session, object: &Handle, set: &SetAttributes) -> Result<()> {
-        let Some(size) = set.size else { return session.nfs.setattr(object, set).await };
-        let unstable = self.written.find(object);
-        let _order = match &unstable {
-            Some(unstable) => Some(unstable.order.read().await),
-            None => None,
+        match session.mounted.inodes.find(object) {
+            None => session.nfs.setattr(object, set).await,
+            Some(inode) => Box::pin(self.set_open(session, &inode, set)).await,
+        }
+    }
+
+    async fn set_open(&self, session: &Session, inode: &Inode, set: &SetAttributes) -> Result<()> {
+        let Some(size) = set.size else {
+            // A WRITE that is sent again later would change the times, or not be allowed any more.
+            match self.make_stable(session, inode).await {
+                Err(error) if !is_final(&error) => return Err(error),
+                _ => {} // told to those who have written
+            }
+            return session.nfs.setattr(&inode.handle, set).await;
         };
-        self.caches.invalidate(object);
-        let result = session.nfs.setattr(object, set).await;
-        self.caches.invalidate(object);
-        if let (Some(unstable), Ok(())) = (&unstable, &result) {
-            unstable.forget(size..u64::MAX);
+        let _alone = self.wait_for(session, inode.order.exclusive()).await?;
+        inode.pages.invalidate();
+        let result = session.nfs.setattr(&inode.handle, set).await;
+        inode.pages.invalidate();
+        if result.is_ok() {
+            inode.unstable.forget(size..u64::MAX);
         }
         result
     }
@@ -55,7 +97,12 @@ impl Client {
     }
 
     async fn set_file(&self, operation: &'static str, file: &File, set: &SetAttributes) -> Result<()> {
-        let change = async { self.set(&self.session()?, &file.handle, set).await };
+        let change = async {
+            if set.size.is_some() {
+                file.writable()?;
+            }
+            self.set(&self.session_of(file)?, &file.handle, set).await
+        };
         change.await.map_err(|error| error.during(operation).at(&file.path))
     }
 

@@ -1,192 +1,310 @@
 //! Written data becomes stable: COMMIT, and data that a restarted server has lost is sent again.
 //!
-//! Most data is written UNSTABLE, which lets the server write it to its disk when that suits it, and is kept here until
-//! a COMMIT is answered with the verifier that the data was. What is kept is the library's own copy, which asynchronous
-//! writes have in any case. Synchronous writes are copied up to [`COPIED`] bytes. Above that a copy costs about half of
-//! what sending costs the processor, and the write is FILE_SYNC instead; but up to [`COPIED_IF_SLOW`] bytes only as long as
-//! the server does that in no time, for on a real disk each FILE_SYNC is one more wait for it. In place of FILE_SYNC it
-//! could be UNSTABLE with a COMMIT before the call returns: one round trip more, since a COMMIT sent right behind the
-//! WRITEs may overtake them.
+//! Whoever needs stable data (fsync, close, unlock, SETATTR, umount) calls [`Client::make_stable`]; whoever shows what
+//! the server has (READ, sizes) asks [`Client::is_uncertain`] after its reply, and calls it then.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
 
-use super::per_file::PerFile;
-use super::unstable::Unstable;
-use super::{Client, File, Session};
-use crate::attributes::Handle;
+use super::inode::{Inode, Lost};
+use super::mount::Mounted;
+use super::session::{Session, Shared};
+use super::{Client, File};
 use crate::error::{Error, Result};
-use crate::io::{BufferPool, Source, copy};
+use crate::executor::all;
 use crate::sync::lock;
-use crate::v3::Stability;
+use crate::v3::{Nfs, Stability};
 
-/// Synchronous writes up to this size are copied and may stay unstable, bytes.
-const COPIED: usize = 256 << 10;
+/// Memory that a context may retain, bytes. A write for which there is no room makes some before it is sent.
+pub const MOST_RETAINED: usize = 8 << 20;
 
-/// Those up to this size are as well, when stable ones have turned out to be slow.
-const COPIED_IF_SLOW: usize = 1 << 20;
+/// Retained for one file, this much makes the library send a COMMIT before it is asked to, bytes.
+const MUCH_RETAINED: usize = 4 << 20;
 
-/// That is when two of them, one after the other, take longer than this for a MiB: several times what copying takes.
-const SLOW: Duration = Duration::from_micros(400);
+/// Data is retained no longer than this before a COMMIT is sent.
+const OLD: Duration = Duration::from_secs(30);
 
-/// As many are copied before one of them is stable again, and timed.
-const UNTIMED: u32 = 63;
+/// After this, what could not be made stable is tried again, or older data looked for.
+const AGAIN: Duration = Duration::from_secs(5);
 
-/// Memory that a context may keep, bytes. A write that exceeds it waits until its file is stable.
-const MOST_KEPT: usize = 8 << 20;
+/// How often data is sent again in one go before it is an error: with each round the server has restarted once more.
+const ROUNDS: u32 = 8;
 
-/// Kept for one file, this much makes the library send a COMMIT before it is asked to, bytes.
-const MUCH_KEPT: usize = 4 << 20;
-
-/// The unstable data of all files of a context.
-#[derive(Default)]
-pub struct Written {
-    files: PerFile<Unstable>,
-    kept: Arc<AtomicUsize>,
-    copies: Mutex<BufferPool>,
-    /// How many writes between the two sizes are still to be copied: stable ones are slow.
-    untimed: AtomicU32,
-    /// The last one that was timed was slow.
-    was_slow: AtomicBool,
-}
-
-impl Written {
-    /// That of a file which is being opened.
-    pub fn of(&self, file: &Handle) -> Arc<Unstable> {
-        self.files.of(file, || Unstable::new(self.kept.clone()))
-    }
-
-    /// That of a file, if it is open.
-    pub fn find(&self, file: &Handle) -> Option<Arc<Unstable>> {
-        self.files.find(file)
-    }
-
-    fn is_too_much(&self) -> bool {
-        self.kept.load(Ordering::Relaxed) > MOST_KEPT
-    }
-}
-
-fn is_copied_if_slow(from: &Source) -> bool {
-    !from.is_owned() && (COPIED + 1..=COPIED_IF_SLOW).contains(&from.len())
-}
-
-/// Whether the time of a write tells something.
-pub fn is_timed(from: &Source, stability: Stability) -> bool {
-    stability == Stability::FileSync && is_copied_if_slow(from)
-}
+/// COMMITs that are under way at a time.
+const WINDOW: usize = 32;
 
 impl Client {
-    /// How a write is made: not stable at once only if the data can be kept.
-    pub(super) fn stability(&self, file: &File, from: &Source) -> Stability {
-        if file.flags & libc::O_SYNC != 0 {
-            return Stability::FileSync;
+    /// Bytes of data that the server may lose.
+    pub(super) fn retained(&self) -> usize {
+        self.retained.load(Ordering::SeqCst)
+    }
+
+    /// Whether the server may show older data, and another size, than was acknowledged.
+    pub(super) fn is_uncertain(&self, mounted: &Mounted, inode: &Inode) -> bool {
+        inode.unstable.retained() > 0 && mounted.lives.is_unchecked()
+    }
+
+    /// As [`Client::is_uncertain`], for any file of the mount.
+    pub(super) fn is_any_uncertain(&self, mounted: &Mounted) -> bool {
+        self.retained() > 0 && mounted.lives.is_unchecked()
+    }
+
+    /// The connection was lost and another one made: what was acknowledged before may be lost.
+    pub(super) fn connection_was_replaced(self: &Arc<Self>, mounted: &Mounted) {
+        mounted.lives.begin_another();
+        if self.retained() == 0 {
+            return mounted.lives.checked(mounted.lives.current());
         }
-        let most = if from.is_owned() { MOST_KEPT } else { COPIED };
-        let one_less = |untimed: u32| untimed.checked_sub(1);
-        let is_kept = from.len() <= most
-            || is_copied_if_slow(from)
-                && self.written.untimed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok();
-        if is_kept { Stability::Unstable } else { Stability::FileSync }
+        let client = self.clone();
+        let check = async move {
+            // Whoever reads meanwhile waits for it, or tries again.
+            let _ = client.check_all(&client.session()?).await;
+            Ok(())
+        };
+        let _ends_with_the_context = self.executor.spawn_background(check);
     }
 
-    /// Takes note of how long a write has taken that [`is_timed`].
-    pub(super) fn timed(&self, from: &Source, time: Duration) {
-        let is_slow = time.as_micros() * (1 << 20) > SLOW.as_micros() * from.len() as u128;
-        if self.written.was_slow.swap(is_slow, Ordering::Relaxed) && is_slow {
-            self.written.untimed.store(UNTIMED, Ordering::Relaxed);
+    /// After data has been retained: it is made stable when it is old. `life` is that in which its WRITE began.
+    pub(super) fn watch_retained(self: &Arc<Self>, mounted: &Mounted, life: u64) {
+        if life != mounted.lives.current() {
+            mounted.lives.begin_another(); // it is not known in which of them the server took it
         }
-    }
-
-    /// A copy of bytes that the caller will not keep; ENOMEM when there is no room for it.
-    pub fn copied(&self, bytes: &[u8]) -> Result<Source> {
-        let room = lock(&self.written.copies).room(bytes.len());
-        copy(room, bytes)
-    }
-
-    /// The same data, in memory of the library.
-    pub(super) fn owned(&self, data: &Source) -> Result<Source> {
-        if data.is_owned() { Ok(data.clone()) } else { self.copied(data.as_slice()) }
-    }
-
-    /// After a file was closed: memory that is not in use goes back to the system.
-    pub(super) fn trim_copies(&self) {
-        if self.written.kept.load(Ordering::Relaxed) == 0 {
-            lock(&self.written.copies).give_back();
-        }
-    }
-
-    /// Returns when all that was written to the file is on stable storage, and tells an error that nobody has been told
-    /// yet.
-    pub(super) async fn make_stable(&self, file: &File) -> Result<()> {
-        let stable = self.commit(&self.session()?, file).await;
-        file.unstable.tell_error().and(stable)
-    }
-
-    /// Keeps the memory for unstable data within its bounds, after a write.
-    pub(super) async fn limit_unstable(self: &Arc<Self>, session: &Session, file: &Arc<File>) -> Result<()> {
-        let unstable = &file.unstable;
-        if self.written.is_too_much() {
-            return Box::pin(self.make_room(session, file)).await;
-        }
-        if self.keeps_much(file) && !unstable.committing.swap(true, Ordering::SeqCst) {
-            self.executor.spawn_background(self.clone().commit_early(file.clone()))?;
-            self.reactor.flush();
-        }
-        Ok(())
-    }
-
-    /// Whether there is more than [`Client::limit_unstable`] leaves alone.
-    pub(super) fn keeps_much(&self, file: &File) -> bool {
-        let committing = file.unstable.committing.load(Ordering::SeqCst);
-        self.written.is_too_much() || !committing && file.unstable.kept() > MUCH_KEPT
-    }
-
-    async fn make_room(&self, session: &Session, file: &File) -> Result<()> {
-        let _room = file.unstable.room.write().await;
-        match self.written.is_too_much() {
-            true => self.commit(session, file).await,
-            false => Ok(()),
+        if !self.flushing.load(Ordering::SeqCst) {
+            self.start_flusher();
         }
     }
 
-    /// A COMMIT that nobody waits for, so that memory comes free.
-    async fn commit_early(self: Arc<Self>, file: Arc<File>) -> Result<()> {
-        let result = async { self.commit(&self.session()?, &file).await }.await;
-        file.unstable.committing.store(false, Ordering::SeqCst);
-        match result {
-            Err(error) if was_answered(&error) => file.unstable.set_error(error),
-            _ => {} // the data is kept: fsync or close will try again
+    /// Returns when all data of the file that was written before is on stable storage, also by WRITEs that are under
+    /// way now. An error that is final has been recorded for the handles of the writers; the data is given up then, and
+    /// only then.
+    pub(super) async fn make_stable(&self, session: &Session, inode: &Inode) -> Result<()> {
+        if inode.unstable.retained() == 0 && !inode.order.is_busy() {
+            return Ok(());
         }
-        Ok(())
+        Box::pin(self.commit(session, inode)).await
     }
 
-    /// COMMIT. What the server has lost, because it restarted after it had taken it, is sent again: unstable first, and
-    /// stable when that is lost too.
-    async fn commit(&self, session: &Session, file: &File) -> Result<()> {
-        let unstable = &file.unstable;
-        for stability in [Stability::Unstable, Stability::FileSync] {
-            let mark = unstable.mark();
-            let give_up = |error: Error| {
-                if was_answered(&error) {
-                    unstable.give_up(mark); // and told: by fsync and close, not by every further one of them
+    /// Waits for other operations, which may have no deadline, no longer than a call of this one may take.
+    pub(super) async fn wait_for<T>(&self, session: &Session, others: impl Future<Output = T>) -> Result<T> {
+        match session.nfs.deadline_of_piece() {
+            Some(deadline) => self.reactor.until(deadline, async { Ok(others.await) }).await,
+            None => Ok(others.await),
+        }
+    }
+
+    async fn commit(&self, session: &Session, inode: &Inode) -> Result<()> {
+        self.wait_for(session, inode.order.barrier()).await?;
+        let _turn = self.wait_for(session, inode.commit.lock()).await?;
+        let mut mark = inode.unstable.mark();
+        let mut stability = Stability::Unstable;
+        for _ in 0..ROUNDS {
+            let Some(writer) = inode.unstable.writer(mark) else { return Ok(()) };
+            match session.nfs.as_user(&writer).commit(&inode.handle).await {
+                Ok(verifier) => {
+                    self.note_verifier(&session.mounted, inode, verifier);
+                    inode.unstable.committed(mark, verifier);
                 }
-                error
-            };
-            let verifier = session.nfs.commit(&file.handle).await.map_err(give_up)?;
-            if unstable.committed(mark, verifier) {
+                // The server has no COMMIT, but says that data is unstable: it is made stable by WRITE.
+                Err(error) if Nfs::lacks_procedure(&error) => stability = Stability::FileSync,
+                Err(error) if is_final(&error) => {
+                    inode.unstable.give_up(mark);
+                    inode.errors.record(error.clone());
+                    return Err(error);
+                }
+                Err(error) => return Err(error),
+            }
+            if inode.unstable.writer(mark).is_none() {
                 return Ok(());
             }
-            let _order = unstable.order.write().await;
-            for (offset, data) in unstable.lost(mark)? {
-                self.send(session, file, offset, &data, stability).await.map_err(give_up)?;
+            self.send_again(session, inode, mark, stability).await?;
+            (mark, stability) = (inode.unstable.mark(), Stability::FileSync);
+        }
+        Err(Error::new(libc::EIO, "the server loses written data again and again"))
+    }
+
+    /// Sends what the server has lost, unstable first, and stable when that was lost too. Old data must not overtake
+    /// new data, so that no other WRITE is under way meanwhile.
+    async fn send_again(
+        &self,
+        session: &Session,
+        inode: &Inode,
+        mark: u64,
+        stability: Stability,
+    ) -> Result<()> {
+        let _alone = self.wait_for(session, inode.order.exclusive()).await?;
+        for Lost { offset, data, writer } in inode.unstable.lost(mark)? {
+            let nfs = session.nfs.as_user(&writer);
+            match self.send(session, &nfs, inode, offset, &data, stability).await {
+                Ok(()) => {}
+                Err(error) if is_final(&error) => {
+                    inode.unstable.forget(offset..offset + data.len() as u64);
+                    inode.errors.record(error.clone());
+                    return Err(error);
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// As [`Client::make_stable`], for what a handle has written: tells it an error of any data that it may have
+    /// written, once.
+    pub(super) async fn make_stable_for(&self, session: &Session, file: &File) -> Result<()> {
+        let inode = &file.inode;
+        let result = self.make_stable(session, inode).await;
+        if file.writer.is_none() {
+            return result;
+        }
+        inode.errors.check(&file.errors)?;
+        match result {
+            Err(error) if is_final(&error) => Ok(()), // recorded, and told to this handle
+            result => result,
+        }
+    }
+
+    /// Makes the data of all these files stable, as many as possible; the first error.
+    async fn make_all_stable(&self, session: &Session, inodes: &[Arc<Inode>]) -> Result<()> {
+        let first = Mutex::new(None);
+        for some in inodes.chunks(WINDOW) {
+            let commits = some.iter().map(|inode| {
+                Box::pin(async {
+                    if let Err(error) = self.make_stable(session, inode).await {
+                        lock(&first).get_or_insert(error);
+                    }
+                    Ok(())
+                })
+            });
+            all(commits.collect()).await?;
+        }
+        lock(&first).take().map_or(Ok(()), Err)
+    }
+
+    /// Makes sure that the server has all that was acknowledged, whatever has become of it.
+    pub(super) async fn check_all(&self, session: &Session) -> Result<()> {
+        let lives = &session.mounted.lives;
+        let life = lives.current();
+        self.make_all_stable(session, &session.mounted.inodes.dirty()).await?;
+        lives.checked(life);
+        Ok(())
+    }
+
+    /// Before a mount ends: what cannot be made stable now is given up, and told when its file is closed.
+    pub(super) async fn settle_all(&self, session: &Session, deadline: Instant) {
+        let dirty = session.mounted.inodes.dirty();
+        let result = self.reactor.until(deadline, self.make_all_stable(session, &dirty)).await;
+        for inode in dirty.iter().filter(|inode| inode.unstable.retained() > 0) {
+            let unmounted = || Error::new(libc::EIO, "the export was unmounted before the data was stable");
+            inode.errors.record(result.clone().err().unwrap_or_else(unmounted));
+            inode.unstable.give_up(u64::MAX);
+        }
     }
 }
 
-/// Whether the server itself refused, rather than being out of reach.
-fn was_answered(error: &Error) -> bool {
-    error.status().is_some()
+/// Memory and age.
+impl Client {
+    /// Whether a write has to wait until other data is stable.
+    pub(super) fn is_full(&self) -> bool {
+        self.retained.load(Ordering::Relaxed) > MOST_RETAINED
+    }
+
+    /// Before a write, when [`Client::is_full`]: makes data stable, that of the files with the most of it first, until
+    /// half of the memory is free, so that not every write has to.
+    pub(super) async fn make_room(&self, session: &Session) -> Result<()> {
+        let _turn = self.wait_for(session, self.making_room.lock()).await?;
+        while self.is_full() {
+            let mut left = self.retained();
+            let mut chosen = session.mounted.inodes.dirty();
+            chosen.retain(|inode| {
+                let is_enough = left <= MOST_RETAINED / 2;
+                left = left.saturating_sub(inode.unstable.retained());
+                !is_enough
+            });
+            if chosen.is_empty() {
+                return Ok(()); // what is retained belongs to a mount that has ended
+            }
+            match self.make_all_stable(session, &chosen).await {
+                Err(error) if !is_final(&error) => return Err(error),
+                _ => {} // recorded for those whom it concerns
+            }
+        }
+        Ok(())
+    }
+
+    /// After a write: a COMMIT that nobody waits for, when much is retained for the file.
+    pub(super) fn limit_retained(self: &Arc<Self>, shared: &Arc<Shared>, inode: &Arc<Inode>) {
+        if inode.unstable.retained() <= MUCH_RETAINED || inode.early_commit.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let (client, session, inode) = (self.clone(), Session::begin(shared.clone()), inode.clone());
+        let commit = async move {
+            // Recorded if it is final, and otherwise tried again by whoever comes next.
+            let _ = client.make_stable(&session, &inode).await;
+            inode.early_commit.store(false, Ordering::SeqCst);
+            Ok(())
+        };
+        if self.executor.spawn_background(commit).is_ok() {
+            self.reactor.flush();
+        }
+    }
+
+    fn start_flusher(self: &Arc<Self>) {
+        if !self.flushing.swap(true, Ordering::SeqCst) {
+            let flusher = flush_old(Arc::downgrade(self));
+            if self.executor.spawn_background(flusher).is_err() {
+                self.flushing.store(false, Ordering::SeqCst); // the context ends
+            }
+        }
+    }
+
+    /// One look at what is retained: makes old data stable, and all data that may be lost. Returns when to look again.
+    async fn flush_old(self: &Arc<Self>) -> Option<Duration> {
+        let session = self.session().ok()?;
+        let (now, mounted) = (self.reactor.now(), &session.mounted);
+        if self.is_any_uncertain(mounted) {
+            let _told_to_whom_it_concerns = self.check_all(&session).await;
+        }
+        let age = |inode: &Arc<Inode>| {
+            inode.unstable.since().map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+        };
+        let mut old = mounted.inodes.dirty();
+        old.retain(|inode| age(inode) >= OLD);
+        let _told_to_whom_it_concerns = self.make_all_stable(&session, &old).await;
+        let oldest = mounted.inodes.dirty().iter().map(age).max()?;
+        Some(OLD.saturating_sub(oldest).max(AGAIN))
+    }
+
+    /// Takes note of the verifier in a reply to WRITE or COMMIT.
+    pub(super) fn note_verifier(&self, mounted: &Mounted, inode: &Inode, verifier: [u8; 8]) {
+        if inode.unstable.note(verifier) {
+            mounted.lives.note(inode.fsid, verifier);
+        }
+    }
+}
+
+/// Runs as long as data is retained.
+async fn flush_old(client: Weak<Client>) -> Result<()> {
+    let mut pause = Duration::ZERO;
+    loop {
+        let Some(reactor) = client.upgrade().map(|client| client.reactor.clone()) else { return Ok(()) };
+        reactor.sleep(pause).await; // without holding the context
+        let Some(client) = client.upgrade() else { return Ok(()) };
+        match client.flush_old().await {
+            Some(next) => pause = next,
+            None => {
+                client.flushing.store(false, Ordering::SeqCst);
+                let is_dirty =
+                    client.session().is_ok_and(|session| !session.mounted.inodes.dirty().is_empty());
+                if !is_dirty || client.flushing.swap(true, Ordering::SeqCst) {
+                    return Ok(());
+                }
+                pause = AGAIN;
+            }
+        }
+    }
+}
+
+/// Whether the server has refused for good, rather than being busy or out of reach.
+pub fn is_final(error: &Error) -> bool {
+    error.status().is_some() && !Nfs::is_busy(error)
 }

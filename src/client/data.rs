@@ -1,17 +1,18 @@
 //! Reading and writing: large transfers in pieces of the server's size, in flight together.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::cache::Policy;
-use super::commit::is_timed;
-use super::unstable::Verifier;
-use super::{Client, File, Session};
+use super::inode::{Inode, Policy, Verifier};
+use super::mount::Mounted;
+use super::session::{Session, Shared};
+use super::stability::is_timed;
+use super::{Client, File};
 use crate::error::{Error, Result};
 use crate::io::{Block, Destination, Source};
-use crate::sync::lock;
-use crate::v3::{Backoff, ReadReply, Reading, Stability, WriteReply, Writing};
+use crate::v3::{Backoff, Nfs, ReadReply, Reading, Stability, WriteReply, Writing};
 
 /// Pieces of one transfer that are in flight at a time.
 const WINDOW: usize = 32;
@@ -19,12 +20,12 @@ const WINDOW: usize = 32;
 impl Client {
     /// Reads from `offset` until `to` is full or the file ends; returns the bytes read.
     pub async fn pread(self: Arc<Self>, file: Arc<File>, offset: u64, to: Destination) -> Result<usize> {
-        let session = self.session();
         let read = async {
-            let session = session?;
+            let session = self.session_of(&file)?;
+            file.locking.check()?;
             match session.policy {
                 Some(policy) => Box::pin(self.read_cached(&session, &file, policy, offset, to)).await,
-                None => self.read_at(&session, &file, offset, to).await,
+                None => self.read_at(&session, &file.inode, offset, to).await,
             }
         };
         read.await.map_err(|error: Error| error.during("read").at(&file.path))
@@ -32,9 +33,11 @@ impl Client {
 
     /// As [`Client::pread`] at the file's position, which moves on.
     pub async fn read(self: Arc<Self>, file: Arc<File>, to: Destination) -> Result<usize> {
-        let offset = *lock(&file.position);
+        let turn = self.turn(&file).await;
+        let _turn = turn.map_err(|error| error.during("read").at(&file.path))?;
+        let offset = file.position.get();
         let count = self.pread(file.clone(), offset, to).await?;
-        *lock(&file.position) = offset + count as u64;
+        file.position.set(offset + count as u64);
         Ok(count)
     }
 
@@ -47,17 +50,18 @@ impl Client {
         offset: u64,
         mut to: Destination,
     ) -> Result<usize> {
+        let (inode, pages) = (&file.inode, &file.inode.pages);
         let sequential = file.read_to.load(Ordering::Relaxed) == offset;
-        let cached = file.cache.copy(policy, self.reactor.now(), offset, to.as_mut_slice());
+        let cached = pages.copy(policy, self.reactor.now(), offset, to.as_mut_slice());
         let count = match (cached, policy.span(offset, to.len(), sequential)) {
             (Some(count), _) => count,
-            (None, None) => self.read_at(session, file, offset, to).await?,
+            (None, None) => self.read_at(session, inode, offset, to).await?,
             (None, Some((start, length))) => {
                 let (mut block, destination) = Block::with_destination(length)?;
-                let (generation, now) = (file.cache.generation(), self.reactor.now());
-                let count = self.read_at(session, file, start, destination).await?;
+                let (generation, now) = (pages.generation(), self.reactor.now());
+                let count = self.read_at(session, inode, start, destination).await?;
                 let bytes = block.as_slice().and_then(|bytes| bytes.get(..count)).unwrap_or_default();
-                file.cache.store(policy, now, generation, start, bytes, count < length);
+                pages.store(policy, now, generation, start, bytes, count < length);
                 let wanted = bytes.get((offset - start) as usize..).unwrap_or_default();
                 let count = wanted.len().min(to.len());
                 to.as_mut_slice()[..count].copy_from_slice(&wanted[..count]);
@@ -68,41 +72,141 @@ impl Client {
         Ok(count)
     }
 
-    async fn read_at(&self, session: &Session, file: &File, offset: u64, to: Destination) -> Result<usize> {
+    async fn read_at(&self, session: &Session, inode: &Inode, offset: u64, to: Destination) -> Result<usize> {
         let piece = session.read_piece;
         if to.len() > piece || offset.checked_add(to.len() as u64).is_none() {
-            return Box::pin(read_pieces(session, file, offset, to, piece)).await;
+            return Box::pin(self.read_pieces(session, inode, offset, to, piece)).await;
         }
         if to.len() == 0 {
             return Ok(0);
         }
         let length = to.len();
-        let reply = session.nfs.read(&file.handle, offset, to, session.nfs.deadline).done().await?;
-        if is_complete(&reply, length) {
+        let reply = session.nfs.read(&inode.handle, offset, to, session.nfs.deadline).done().await?;
+        if self.is_complete(session, inode, &reply, length) {
             return Ok(reply.count);
         }
-        Box::pin(read_on(session, file, offset, length, reply)).await
+        Box::pin(self.read_on(session, inode, offset, length, reply)).await
+    }
+
+    /// Reads in pieces of a size that the server takes, many at a time.
+    async fn read_pieces(
+        &self,
+        session: &Session,
+        inode: &Inode,
+        offset: u64,
+        mut to: Destination,
+        piece: usize,
+    ) -> Result<usize> {
+        let mut flight: VecDeque<Piece> = VecDeque::new();
+        let mut next = offset;
+        let mut total = 0;
+        loop {
+            while flight.len() < WINDOW && to.len() > 0 && next.checked_add(to.len() as u64).is_some() {
+                let window = to.split_front(piece);
+                let (at, length) = (next, window.len());
+                next += length as u64;
+                let deadline = session.nfs.deadline_of_piece();
+                let reading = session.nfs.read(&inode.handle, at, window, deadline);
+                flight.push_back(Piece { at, length, reading });
+            }
+            let Some(Piece { at, length, reading }) = flight.pop_front() else { return Ok(total) };
+            let reply = reading.done().await?;
+            let count = match self.is_complete(session, inode, &reply, length) {
+                true => reply.count,
+                false => self.read_on(session, inode, at, length, reply).await?,
+            };
+            total += count;
+            if count < length {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// Nothing is left to ask for, and what the server has said counts.
+    pub(super) fn is_complete(
+        &self,
+        session: &Shared,
+        inode: &Inode,
+        reply: &ReadReply,
+        length: usize,
+    ) -> bool {
+        is_whole(reply, length) && !self.is_uncertain(&session.mounted, inode)
+    }
+
+    /// Asks for the rest when the server sends less than it was asked for, again when it is busy, and for everything
+    /// when it may have lost what was written; returns all bytes of the piece. The rest has one deadline, into however
+    /// many parts it falls.
+    pub(super) async fn read_on(
+        &self,
+        session: &Session,
+        inode: &Inode,
+        at: u64,
+        length: usize,
+        mut reply: ReadReply,
+    ) -> Result<usize> {
+        let (mut backoff, deadline) = (Backoff::new(), session.nfs.deadline_of_piece());
+        let (mut front, mut total) = (Destination::default(), 0);
+        loop {
+            // The bytes of the piece that have been asked for in this call, and those in front of them.
+            let Some(mut rest) = reply.to.take() else { return Ok(total + reply.count) };
+            if self.is_uncertain(&session.mounted, inode) {
+                self.make_stable(session, inode).await?;
+                let Some(whole) = front.join(rest) else { return Ok(total + reply.count) };
+                (front, total) = (Destination::default(), 0);
+                reply = session.nfs.read(&inode.handle, at, whole, deadline).done().await?;
+                continue;
+            }
+            if is_whole(&reply, length - total) {
+                return Ok(total + reply.count);
+            }
+            if reply.busy && !backoff.wait(&session.nfs.transport, deadline).await {
+                return Err(busy());
+            }
+            total += reply.count;
+            let read = rest.split_front(reply.count);
+            front = match front.join(read) {
+                Some(front) => front,
+                None => return Ok(total),
+            };
+            reply = session.nfs.read(&inode.handle, at + total as u64, rest, deadline).done().await?;
+        }
     }
 
     /// Writes all of `from` at `offset`; returns the bytes written.
     pub async fn pwrite(self: Arc<Self>, file: Arc<File>, offset: u64, from: Source) -> Result<usize> {
-        let session = self.session();
+        let session = self.session_of(&file);
         let write = async { self.write_at(&session?, &file, offset, &from).await };
-        file.cache.invalidate();
+        file.inode.pages.invalidate();
         let result = write.await;
-        file.cache.invalidate();
+        file.inode.pages.invalidate();
         result.map_err(|error: Error| error.during("write").at(&file.path))
     }
 
     /// As [`Client::pwrite`] at the file's position, or at its end with O_APPEND; the position moves behind.
     pub async fn write(self: Arc<Self>, file: Arc<File>, from: Source) -> Result<usize> {
-        let mut offset = *lock(&file.position);
-        if file.flags & libc::O_APPEND != 0 && from.len() > 0 {
-            let size = self.size(&file).await;
-            offset = size.map_err(|error: Error| error.during("write").at(&file.path))?;
+        let turn = self.turn(&file).await;
+        let _turn = turn.map_err(|error| error.during("write").at(&file.path))?;
+        if file.appends() && from.len() > 0 {
+            return Box::pin(self.append(&file, from)).await;
         }
+        let offset = file.position.get();
         let count = self.pwrite(file.clone(), offset, from).await?;
-        *lock(&file.position) = offset + count as u64;
+        file.position.set(offset + count as u64);
+        Ok(count)
+    }
+
+    /// Writes where the server says that the file ends. Between this and the WRITE another client may append as well:
+    /// NFSv3 has no way to prevent that.
+    async fn append(self: &Arc<Self>, file: &Arc<File>, from: Source) -> Result<usize> {
+        let size = async {
+            let session = self.session_of(file)?;
+            file.writable()?;
+            let turn = self.wait_for(&session, file.inode.append.lock()).await?;
+            Ok((turn, self.size(&session, &file.inode).await?))
+        };
+        let (_turn, offset) = size.await.map_err(|error: Error| error.during("write").at(&file.path))?;
+        let count = self.clone().pwrite(file.clone(), offset, from).await?;
+        file.position.set(offset + count as u64);
         Ok(count)
     }
 
@@ -113,181 +217,162 @@ impl Client {
         offset: u64,
         from: &Source,
     ) -> Result<usize> {
+        file.writable()?;
+        file.locking.check()?;
         if offset.checked_add(from.len() as u64).is_none() {
             return Err(Error::new(libc::EFBIG, "no file is that long"));
         }
-        file.unstable.tell_error()?;
+        let inode = &file.inode;
+        inode.errors.check(&file.errors)?;
         if from.len() == 0 {
             return Ok(0);
         }
+        if self.is_full() {
+            Box::pin(self.make_room(session)).await?;
+        }
         {
-            let _order = file.unstable.order.read().await;
+            let _order = inode.order.write().await;
+            let life = session.mounted.lives.current();
             let stability = self.stability(file, from);
             let began = is_timed(from, stability).then(|| self.reactor.now());
-            self.send(session, file, offset, from, stability).await?;
+            self.send(session, &session.nfs, inode, offset, from, stability).await?;
             if let Some(began) = began {
                 self.timed(from, self.reactor.now().saturating_duration_since(began));
             }
+            if stability == Stability::Unstable {
+                self.watch_retained(&session.mounted, life);
+            }
         }
-        self.limit_unstable(session, file).await?;
+        self.limit_retained(session.shared(), inode);
         Ok(from.len())
     }
 
-    /// Sends data; what the server has not made stable is kept.
+    /// Sends data as the user of `nfs`; what the server has not made stable is retained.
     pub(super) async fn send(
         &self,
         session: &Session,
-        file: &File,
+        nfs: &Nfs,
+        inode: &Inode,
         offset: u64,
         from: &Source,
         stability: Stability,
     ) -> Result<()> {
         let piece = session.write_piece;
         let mut copy = None;
-        let taken = if from.len() <= piece {
-            let deadline = session.nfs.deadline_of_piece();
-            let writing = session.nfs.write(&file.handle, offset, from.clone(), stability, deadline);
+        let outcome = if from.len() <= piece {
+            let deadline = nfs.deadline_of_piece();
+            let writing = nfs.write(&inode.handle, offset, from.clone(), stability, deadline);
             if stability == Stability::Unstable && !from.is_owned() {
                 self.reactor.flush();
                 copy = Some(self.owned(from)?); // while the server is at work
             }
-            finish_write(session, file, offset, from, stability, writing).await?
+            finish_write(nfs, inode, offset, from, stability, writing).await?
         } else {
-            Box::pin(write_pieces(session, file, offset, from, piece, stability)).await?
+            Box::pin(write_pieces(nfs, inode, offset, from, piece, stability)).await?
         };
-        match (taken, copy) {
-            (Taken::AllStable, _) => file.unstable.forget(offset..offset + from.len() as u64),
-            (Taken::Unstable(verifier), Some(copy)) => file.unstable.keep(offset, copy, verifier),
-            (Taken::Unstable(verifier), None) => file.unstable.keep(offset, self.owned(from)?, verifier),
-        }
+        let data = match copy {
+            Some(copy) => copy,
+            None if outcome.is_stable => Source::default(),
+            None => self.owned(from)?,
+        };
+        self.written(&session.mounted, inode, offset..offset + from.len() as u64, data, &outcome, nfs);
         Ok(())
+    }
+
+    /// Takes note of data that the server has taken, written as the user of `nfs`.
+    pub(super) fn written(
+        &self,
+        mounted: &Mounted,
+        inode: &Inode,
+        range: Range<u64>,
+        data: Source,
+        outcome: &WriteOutcome,
+        nfs: &Nfs,
+    ) {
+        self.note_verifier(mounted, inode, outcome.verifier);
+        if outcome.is_stable {
+            return inode.unstable.forget(range);
+        }
+        let verifier = (!outcome.restarted).then_some(outcome.verifier);
+        if outcome.restarted {
+            mounted.lives.begin_another();
+        }
+        inode.unstable.retain(range.start, data, verifier, &nfs.credential, || self.reactor.now());
     }
 }
 
 /// Writes in pieces of a size that the server takes, many at a time.
 async fn write_pieces(
-    session: &Session,
-    file: &File,
+    nfs: &Nfs,
+    inode: &Inode,
     offset: u64,
     from: &Source,
     piece: usize,
     stability: Stability,
-) -> Result<Taken> {
+) -> Result<WriteOutcome> {
     let mut flight = VecDeque::new();
-    let (mut sent, mut taken) = (0, Taken::AllStable);
+    let (mut sent, mut outcome) = (0, None);
     loop {
         while flight.len() < WINDOW && sent < from.len() {
             let (data, at) = (from.slice(sent, piece), offset + sent as u64);
             sent += data.len();
-            let deadline = session.nfs.deadline_of_piece();
-            let writing = session.nfs.write(&file.handle, at, data.clone(), stability, deadline);
+            let writing = nfs.write(&inode.handle, at, data.clone(), stability, nfs.deadline_of_piece());
             flight.push_back((writing, at, data));
         }
-        let Some((writing, at, data)) = flight.pop_front() else { return Ok(taken) };
-        taken = taken.and(finish_write(session, file, at, &data, stability, writing).await?);
+        let Some((writing, at, data)) = flight.pop_front() else { break };
+        outcome = WriteOutcome::and(outcome, finish_write(nfs, inode, at, &data, stability, writing).await?);
     }
+    outcome.ok_or_else(|| Error::new(libc::EINVAL, "there is nothing to write"))
 }
 
 /// Waits until a piece has been written.
 async fn finish_write(
-    session: &Session,
-    file: &File,
+    nfs: &Nfs,
+    inode: &Inode,
     at: u64,
     data: &Source,
     stability: Stability,
     writing: Writing,
-) -> Result<Taken> {
+) -> Result<WriteOutcome> {
     let reply = check(writing.done().await?, stability)?;
     match reply.count == data.len() {
-        true => Ok(Taken::by(&reply)),
-        false => Box::pin(write_on(session, file, at, data, stability, reply)).await,
+        true => Ok(WriteOutcome::of(&reply)),
+        false => Box::pin(write_on(nfs, inode, at, data, stability, reply)).await,
     }
 }
 
 /// Sends the rest when the server takes less than it was sent, and again when it is busy. The rest has one deadline.
 pub(super) async fn write_on(
-    session: &Session,
-    file: &File,
+    nfs: &Nfs,
+    inode: &Inode,
     at: u64,
     data: &Source,
     stability: Stability,
     mut reply: WriteReply,
-) -> Result<Taken> {
-    let (mut done, mut taken) = (reply.count, Taken::by(&reply));
-    let (mut backoff, deadline) = (Backoff::new(), session.nfs.deadline_of_piece());
-    while done < data.len() {
-        if reply.busy && !backoff.wait(&session.nfs.transport, deadline).await {
+) -> Result<WriteOutcome> {
+    let (mut done, mut outcome) = (0, None);
+    let (mut backoff, deadline) = (Backoff::new(), nfs.deadline_of_piece());
+    loop {
+        if !reply.busy {
+            done += reply.count;
+            outcome = WriteOutcome::and(outcome, WriteOutcome::of(&reply));
+        } else if !backoff.wait(&nfs.transport, deadline).await {
             return Err(busy());
         }
+        if done >= data.len()
+            && let Some(outcome) = outcome
+        {
+            return Ok(outcome);
+        }
         let rest = data.slice(done, data.len());
-        let writing = session.nfs.write(&file.handle, at + done as u64, rest, stability, deadline);
+        let writing = nfs.write(&inode.handle, at + done as u64, rest, stability, deadline);
         reply = check(writing.done().await?, stability)?;
-        done += reply.count;
-        taken = taken.and(Taken::by(&reply));
-    }
-    Ok(taken)
-}
-
-/// Reads in pieces of a size that the server takes, many at a time.
-async fn read_pieces(
-    session: &Session,
-    file: &File,
-    offset: u64,
-    mut to: Destination,
-    piece: usize,
-) -> Result<usize> {
-    let mut flight: VecDeque<Piece> = VecDeque::new();
-    let mut next = offset;
-    let mut total = 0;
-    loop {
-        while flight.len() < WINDOW && to.len() > 0 && next.checked_add(to.len() as u64).is_some() {
-            let window = to.split_front(piece);
-            let (at, length) = (next, window.len());
-            next += length as u64;
-            let deadline = session.nfs.deadline_of_piece();
-            let reading = session.nfs.read(&file.handle, at, window, deadline);
-            flight.push_back(Piece { at, length, reading });
-        }
-        let Some(Piece { at, length, reading }) = flight.pop_front() else { return Ok(total) };
-        let reply = reading.done().await?;
-        let count = match is_complete(&reply, length) {
-            true => reply.count,
-            false => read_on(session, file, at, length, reply).await?,
-        };
-        total += count;
-        if count < length {
-            return Ok(total);
-        }
     }
 }
 
 /// Nothing is left to ask for.
-pub(super) fn is_complete(reply: &ReadReply, length: usize) -> bool {
+fn is_whole(reply: &ReadReply, length: usize) -> bool {
     !reply.busy && (reply.count == 0 || reply.count == length || reply.eof)
-}
-
-/// Asks for the rest when the server sends less than it was asked for, and again when it is busy; returns all bytes of
-/// the piece. The rest has one deadline, into however many parts it falls.
-pub(super) async fn read_on(
-    session: &Session,
-    file: &File,
-    mut at: u64,
-    mut length: usize,
-    mut reply: ReadReply,
-) -> Result<usize> {
-    let mut total = 0;
-    let (mut backoff, deadline) = (Backoff::new(), session.nfs.deadline_of_piece());
-    while !is_complete(&reply, length) {
-        if reply.busy && !backoff.wait(&session.nfs.transport, deadline).await {
-            return Err(busy());
-        }
-        total += reply.count;
-        at += reply.count as u64;
-        length -= reply.count;
-        let Some(rest) = reply.rest.take() else { return Ok(total) };
-        reply = session.nfs.read(&file.handle, at, rest, deadline).done().await?;
-    }
-    Ok(total + reply.count)
 }
 
 struct Piece {
@@ -301,24 +386,27 @@ fn busy() -> Error {
 }
 
 /// What the replies to all WRITEs of some data say together.
-pub(super) enum Taken {
-    AllStable,
-    /// Some of it is unstable, under this verifier; None when that has changed.
-    Unstable(Option<Verifier>),
+#[derive(Clone, Copy)]
+pub(super) struct WriteOutcome {
+    /// All of it is on stable storage.
+    pub is_stable: bool,
+    /// Of the last reply.
+    verifier: Verifier,
+    /// The server has restarted before it had all.
+    restarted: bool,
 }
 
-impl Taken {
-    pub fn by(reply: &WriteReply) -> Self {
-        let stable = reply.count == 0 || reply.stability == Stability::FileSync;
-        if stable { Self::AllStable } else { Self::Unstable(Some(reply.verifier)) }
+impl WriteOutcome {
+    pub fn of(reply: &WriteReply) -> Self {
+        let is_stable = reply.stability == Stability::FileSync;
+        Self { is_stable, verifier: reply.verifier, restarted: false }
     }
 
-    /// Of two parts together.
-    fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::AllStable, taken) | (taken, Self::AllStable) => taken,
-            (Self::Unstable(one), Self::Unstable(another)) => Self::Unstable(one.filter(|_| one == another)),
-        }
+    /// Of what came before, if anything did, and what comes next.
+    fn and(before: Option<Self>, next: Self) -> Option<Self> {
+        let Some(before) = before else { return Some(next) };
+        let restarted = before.restarted || before.verifier != next.verifier && !before.is_stable;
+        Some(Self { is_stable: before.is_stable && next.is_stable, restarted, ..next })
     }
 }
 

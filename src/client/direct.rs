@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use super::data::{Taken, check, is_complete, read_on, write_on};
+use super::data::{WriteOutcome, check, write_on};
 use super::session::{Session, Shared};
 use super::{Client, File};
 use crate::error::{Error, Result};
 use crate::executor::{Call, CallOperation, End};
 use crate::io::{Destination, Source};
 use crate::rpc::Answer;
-use crate::sync::lock;
 use crate::v3::{ReadReply, Stability, WriteReply};
 
 /// Where data is read or written.
@@ -20,18 +19,41 @@ pub enum Place {
     Position,
 }
 
-impl Place {
-    fn offset(self, file: &File) -> u64 {
-        match self {
-            Self::At(offset) => offset,
-            Self::Position => *lock(&file.position),
-        }
+/// The place of one transfer, taken from all others at the position as long as this lives.
+struct Claim {
+    file: Arc<File>,
+    offset: u64,
+    at_position: bool,
+}
+
+impl Claim {
+    /// None when somebody else reads or writes at the position.
+    fn new(file: &Arc<File>, place: Place) -> Option<Self> {
+        let (offset, at_position) = match place {
+            Place::At(offset) => (offset, false),
+            Place::Position if file.position.order.try_lock() => (file.position.get(), true),
+            Place::Position => return None,
+        };
+        Some(Self { file: file.clone(), offset, at_position })
     }
 
-    /// Data up to `end` has been read or written.
-    fn passed(self, file: &File, end: u64) {
-        if let Self::Position = self {
-            *lock(&file.position) = end;
+    /// Whether `length` bytes fit behind its offset.
+    fn fits(&self, length: usize) -> bool {
+        self.offset.checked_add(length as u64).is_some()
+    }
+
+    /// This many bytes have been read or written.
+    fn passed(&self, count: usize) {
+        if self.at_position {
+            self.file.position.set(self.offset + count as u64);
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.at_position {
+            self.file.position.order.unlock();
         }
     }
 }
@@ -46,27 +68,28 @@ impl Client {
         to: Destination,
         done: impl FnOnce(Result<usize>) + Send + 'static,
     ) -> Result<()> {
-        let offset = place.offset(&file);
-        let fits = offset.checked_add(to.len() as u64).is_some();
         let left = self.with_shared(|shared| {
             let with_one_call = |shared: &&Arc<Shared>| {
-                fits && shared.policy.is_none() && (1..=shared.read_piece).contains(&to.len())
+                shared.policy.is_none()
+                    && (1..=shared.read_piece).contains(&to.len())
+                    && file.belongs_to(&shared.mounted)
+                    && file.locking.check().is_ok()
             };
-            let Some(shared) = shared.ok().filter(with_one_call) else {
-                return Ok::<_, Error>(Some((file, to, done)));
-            };
-            let (handle, length) = (file.handle, to.len());
-            let read = Read { file, shared: shared.clone(), offset, length, place };
+            let shared = shared.ok().filter(with_one_call);
+            let claim = shared.and_then(|_| Claim::new(&file, place)).filter(|claim| claim.fits(to.len()));
+            let Some((shared, claim)) = shared.zip(claim) else { return Ok::<_, Error>(Some((to, done))) };
+            let (offset, length) = (claim.offset, to.len());
+            let read = Read { client: self.clone(), claim, shared: shared.clone(), length };
             let call = CallOperation::begin(&self.executor, read, done)?;
-            shared.nfs.submit_read(&handle, offset, to, call);
+            shared.nfs.submit_read(&file.handle, offset, to, call);
             Ok(None)
         })?;
         match (left, place) {
             (None, _) => self.executor.submitted(),
-            (Some((file, to, done)), Place::At(offset)) => {
+            (Some((to, done)), Place::At(offset)) => {
                 self.spawn(self.clone().pread(file, offset, to), done)?
             }
-            (Some((file, to, done)), Place::Position) => self.spawn(self.clone().read(file, to), done)?,
+            (Some((to, done)), Place::Position) => self.spawn(self.clone().read(file, to), done)?,
         }
         Ok(())
     }
@@ -79,44 +102,45 @@ impl Client {
         from: Source,
         done: impl FnOnce(Result<usize>) + Send + 'static,
     ) -> Result<()> {
-        let offset = place.offset(&file);
-        let appends = matches!(place, Place::Position) && file.flags & libc::O_APPEND != 0;
-        let fits = !appends && offset.checked_add(from.len() as u64).is_some();
+        let appends = matches!(place, Place::Position) && file.appends();
         let left = self.with_shared(|shared| {
             let with_one_call = |shared: &&Arc<Shared>| {
-                fits && (1..=shared.write_piece).contains(&from.len()) && !file.unstable.has_error()
+                !appends
+                    && (1..=shared.write_piece).contains(&from.len())
+                    && file.belongs_to(&shared.mounted)
+                    && file.writable().is_ok()
+                    && file.locking.check().is_ok()
+                    && !file.inode.errors.has_news(&file.errors)
+                    && !self.is_full()
             };
             let shared = shared.ok().filter(with_one_call);
-            let Some((shared, order)) = shared.zip(Order::enter(&file)) else {
-                return Ok::<_, Error>(Some((file, from, done)));
-            };
-            file.cache.invalidate();
-            let (handle, stability, data) = (file.handle, self.stability(&file, &from), from.clone());
-            let (client, order) = (self.clone(), Some(order));
-            let write = Write { client, file, order, shared: shared.clone(), offset, data, stability, place };
+            let claim = shared.and_then(|_| Claim::new(&file, place)).filter(|claim| claim.fits(from.len()));
+            let Some((shared, claim)) = shared.zip(claim) else { return Ok::<_, Error>(Some((from, done))) };
+            let Some(order) = Order::enter(&file) else { return Ok(Some((from, done))) };
+            file.inode.pages.invalidate();
+            let (offset, stability, data) = (claim.offset, self.stability(&file, &from), from.clone());
+            let (client, own, life) = (self.clone(), shared.clone(), shared.mounted.lives.current());
+            let write = Write { client, claim, order: Some(order), shared: own, data, stability, life };
             let call = CallOperation::begin(&self.executor, write, done)?;
-            shared.nfs.submit_write(&handle, offset, from, stability, call);
+            shared.nfs.submit_write(&file.handle, offset, from, stability, call);
             Ok(None)
         })?;
         match (left, place) {
             (None, _) => self.executor.submitted(),
-            (Some((file, from, done)), Place::At(offset)) => {
+            (Some((from, done)), Place::At(offset)) => {
                 self.spawn(self.clone().pwrite(file, offset, from), done)?;
             }
-            (Some((file, from, done)), Place::Position) => {
-                self.spawn(self.clone().write(file, from), done)?
-            }
+            (Some((from, done)), Place::Position) => self.spawn(self.clone().write(file, from), done)?,
         }
         Ok(())
     }
 }
 
 struct Read {
-    file: Arc<File>,
+    client: Arc<Client>,
+    claim: Claim,
     shared: Arc<Shared>,
-    offset: u64,
     length: usize,
-    place: Place,
 }
 
 impl Call for Read {
@@ -128,8 +152,11 @@ impl Call for Read {
     }
 
     fn end(self, reply: Result<ReadReply>) -> End<usize> {
+        let inode = &self.claim.file.inode;
         match reply {
-            Ok(reply) if is_complete(&reply, self.length) => End::Nothing(self.over(Ok(reply.count))),
+            Ok(reply) if self.client.is_complete(&self.shared, inode, &reply, self.length) => {
+                End::Nothing(self.over(Ok(reply.count)))
+            }
             Ok(reply) => End::More(Box::pin(self.advance(reply))),
             Err(error) => End::Nothing(self.over(Err(error))),
         }
@@ -139,42 +166,47 @@ impl Call for Read {
 impl Read {
     async fn advance(self, reply: ReadReply) -> Result<usize> {
         let session = Session::begin(self.shared.clone());
-        let result = read_on(&session, &self.file, self.offset, self.length, reply).await;
+        let (inode, offset) = (&self.claim.file.inode, self.claim.offset);
+        let result = self.client.read_on(&session, inode, offset, self.length, reply).await;
         self.over(result)
     }
 
     fn over(&self, result: Result<usize>) -> Result<usize> {
-        let count = result.map_err(|error| error.during("read").at(&self.file.path))?;
-        self.place.passed(&self.file, self.offset + count as u64);
+        let count = result.map_err(|error| error.during("read").at(&self.claim.file.path))?;
+        self.claim.passed(count);
         Ok(count)
     }
 }
 
-/// A file whose data may change meanwhile: it shares [`super::unstable::Unstable::order`].
-struct Order(Arc<File>);
+/// A WRITE in the order of its file.
+struct Order {
+    file: Arc<File>,
+    epoch: u64,
+}
 
 impl Order {
-    /// None when somebody has it alone.
+    /// None when somebody excludes WRITEs.
     fn enter(file: &Arc<File>) -> Option<Self> {
-        file.unstable.order.begin_read().then(|| Self(file.clone()))
+        let epoch = file.inode.order.try_begin_write()?;
+        Some(Self { file: file.clone(), epoch })
     }
 }
 
 impl Drop for Order {
     fn drop(&mut self) {
-        self.0.unstable.order.end_read();
+        self.file.inode.order.end_write(self.epoch);
     }
 }
 
 struct Write {
     client: Arc<Client>,
-    file: Arc<File>,
+    claim: Claim,
     order: Option<Order>,
     shared: Arc<Shared>,
-    offset: u64,
     data: Source,
     stability: Stability,
-    place: Place,
+    /// The life of the server that it was sent in.
+    life: u64,
 }
 
 impl Call for Write {
@@ -185,14 +217,11 @@ impl Call for Write {
         WriteReply::read(&answer, self.data.len())
     }
 
-    fn end(self, reply: Result<WriteReply>) -> End<usize> {
+    fn end(mut self, reply: Result<WriteReply>) -> End<usize> {
         match reply.and_then(|reply| check(reply, self.stability)) {
             Ok(reply) if reply.count == self.data.len() => {
-                self.taken(Taken::by(&reply));
-                match self.client.keeps_much(&self.file) {
-                    false => End::Nothing(self.over(Ok(()))),
-                    true => End::More(Box::pin(self.limit())),
-                }
+                self.taken(WriteOutcome::of(&reply));
+                End::Nothing(self.over(Ok(())))
             }
             Ok(reply) => End::More(Box::pin(self.advance(reply))),
             Err(error) => End::Nothing(self.over(Err(error))),
@@ -201,35 +230,29 @@ impl Call for Write {
 }
 
 impl Write {
-    fn taken(&self, taken: Taken) {
-        match taken {
-            Taken::AllStable => self.file.unstable.forget(self.offset..self.offset + self.data.len() as u64),
-            Taken::Unstable(verifier) => self.file.unstable.keep(self.offset, self.data.clone(), verifier),
+    fn taken(&mut self, outcome: WriteOutcome) {
+        let (mounted, inode) = (&self.shared.mounted, &self.claim.file.inode);
+        let range = self.claim.offset..self.claim.offset + self.data.len() as u64;
+        self.client.written(mounted, inode, range, self.data.clone(), &outcome, &self.shared.nfs);
+        self.order = None; // who makes the data stable may want to be alone
+        if !outcome.is_stable {
+            self.client.watch_retained(mounted, self.life);
+            self.client.limit_retained(&self.shared, inode);
         }
     }
 
-    async fn advance(self, reply: WriteReply) -> Result<usize> {
-        let session = Session::begin(self.shared.clone());
-        match write_on(&session, &self.file, self.offset, &self.data, self.stability, reply).await {
-            Ok(taken) => {
-                self.taken(taken);
-                self.limit().await
-            }
-            Err(error) => self.over(Err(error)),
-        }
-    }
-
-    async fn limit(mut self) -> Result<usize> {
-        self.order = None; // who makes the data stable may want it alone
-        let session = Session::begin(self.shared.clone());
-        let result = self.client.limit_unstable(&session, &self.file).await;
+    async fn advance(mut self, reply: WriteReply) -> Result<usize> {
+        let nfs = self.shared.nfs.begun_now();
+        let (inode, offset) = (&self.claim.file.inode, self.claim.offset);
+        let outcome = write_on(&nfs, inode, offset, &self.data, self.stability, reply).await;
+        let result = outcome.map(|outcome| self.taken(outcome));
         self.over(result)
     }
 
     fn over(&self, result: Result<()>) -> Result<usize> {
-        self.file.cache.invalidate();
-        result.map_err(|error| error.during("write").at(&self.file.path))?;
-        self.place.passed(&self.file, self.offset + self.data.len() as u64);
+        self.claim.file.inode.pages.invalidate();
+        result.map_err(|error| error.during("write").at(&self.claim.file.path))?;
+        self.claim.passed(self.data.len());
         Ok(self.data.len())
     }
 }

@@ -39,7 +39,13 @@ impl Client {
         let open = self.on_paths(|session| async move {
             let walked = client.walk_to(&session, path, LastLink::Follow, false).await?;
             let place = walked.canonical().to_vec();
-            let entries = client.read_directory(&session, &walked.object()?.handle, &place).await?;
+            let handle = walked.object()?.handle;
+            let mut entries = client.read_directory(&session, &handle, &place).await?;
+            if client.is_any_uncertain(&session.mounted) {
+                // The sizes may be those of before what was written last.
+                client.check_all(&session).await?;
+                entries = client.read_directory(&session, &handle, &place).await?;
+            }
             Ok(Directory { client_id: client.id(), entries })
         });
         open.await.map_err(|error: Error| error.during("opendir").at(path))

@@ -1,45 +1,78 @@
 //! Open files: opening, creating, closing, positions.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use libc::c_int;
 
-use super::cache::PageCache;
+use super::inode::{ErrorCursor, Inode, Writer};
 use super::locks::Locking;
+use super::mount::Mounted;
 use super::path::Object;
-use super::unstable::Unstable;
 use super::{Client, LastLink, Session};
-use crate::attributes::{FileType, Handle, SetAttributes};
+use crate::attributes::{Attributes, FileType, Handle, SetAttributes};
 use crate::error::{Error, Result};
-use crate::sync::lock;
+use crate::executor::{AsyncMutex, AsyncMutexGuard};
 
-/// An open file. NFSv3 servers know nothing of it: it is a handle and a position.
+/// An open file: what one handle has of its own. What all handles of the file share is its [`Inode`].
 pub struct File {
     client: u64,
+    mount: u64,
     pub(super) handle: Handle,
+    pub(super) inode: Arc<Inode>,
     pub(super) flags: c_int,
     /// As it was opened, for error messages.
     pub(super) path: Vec<u8>,
-    pub(super) position: Mutex<u64>,
-    pub(super) unstable: Arc<Unstable>,
+    pub(super) position: Position,
+    /// Which errors of the file it has heard of.
+    pub(super) errors: ErrorCursor,
+    /// If it is open for writing.
+    pub(super) writer: Option<Writer>,
     /// Where the last read ended.
     pub(super) read_to: AtomicU64,
-    pub(super) cache: Arc<PageCache>,
     pub(super) locking: Locking,
 }
 
+/// A file that is being opened, and what the server has said of it.
+type Opened = (Handle, Option<Attributes>);
+
+/// The position of an open file.
+#[derive(Default)]
+pub struct Position {
+    offset: AtomicU64,
+    /// Held by whoever reads, writes or moves at the position, in the order of their calls.
+    pub order: AsyncMutex,
+}
+
+impl Position {
+    pub fn get(&self) -> u64 {
+        self.offset.load(Ordering::SeqCst)
+    }
+
+    pub fn set(&self, offset: u64) {
+        self.offset.store(offset, Ordering::SeqCst);
+    }
+}
+
 impl File {
-    fn new(client: &Client, handle: Handle, flags: c_int, path: &[u8]) -> Arc<Self> {
+    fn new(client: &Client, session: &Session, opened: Opened, flags: c_int, path: &[u8]) -> Arc<Self> {
+        let (handle, attributes) = opened;
+        let fsid = attributes.as_ref().map_or(session.mounted.fsid, |attributes| attributes.fsid);
+        let inode = session.mounted.inodes.open(&handle, fsid);
+        if let (Some(_), Some(attributes)) = (&session.policy, &attributes) {
+            inode.pages.revalidate(attributes.into());
+        }
         Arc::new(Self {
             client: client.id(),
+            mount: session.mounted.id,
             handle,
             flags,
             path: path.to_vec(),
-            position: Mutex::new(0),
-            unstable: client.written.of(&handle),
+            position: Position::default(),
+            errors: inode.errors.cursor(),
+            writer: writes(flags).then(|| inode.open_for_writing()),
+            inode,
             read_to: AtomicU64::new(0),
-            cache: client.caches.of(&handle),
             locking: Locking::default(),
         })
     }
@@ -47,6 +80,24 @@ impl File {
     /// The id of the context it was opened with.
     pub fn client_id(&self) -> u64 {
         self.client
+    }
+
+    /// Whether the mount that it was opened on is this one.
+    pub(super) fn belongs_to(&self, mounted: &Mounted) -> bool {
+        self.mount == mounted.id
+    }
+
+    /// EBADF unless it is open for writing.
+    pub(super) fn writable(&self) -> Result<()> {
+        match self.writer {
+            Some(_) => Ok(()),
+            None => Err(Error::new(libc::EBADF, "the file is open for reading only")),
+        }
+    }
+
+    /// Whether what is written at the position goes to the end of the file.
+    pub(super) fn appends(&self) -> bool {
+        self.flags & libc::O_APPEND != 0
     }
 
     /// What the server calls it.
@@ -73,7 +124,7 @@ impl Client {
     pub async fn open(self: Arc<Self>, path: Vec<u8>, flags: c_int, mode: u32) -> Result<Arc<File>> {
         let (client, path) = (&*self, &path[..]);
         let open = self.on_paths(|session| async move {
-            let handle = if flags & libc::O_CREAT == 0 {
+            let opened = if flags & libc::O_CREAT == 0 {
                 let last = if flags & libc::O_NOFOLLOW == 0 { LastLink::Follow } else { LastLink::Keep };
                 let object = client.walk(&session, path, last).await?;
                 client.open_existing(&session, object, flags).await?
@@ -83,7 +134,7 @@ impl Client {
             } else {
                 client.open_or_create(&session, path, flags, mode).await?
             };
-            Ok(File::new(client, handle, flags, path))
+            Ok(File::new(client, &session, opened, flags, path))
         });
         open.await.map_err(|error: Error| error.during("open").at(path))
     }
@@ -94,7 +145,7 @@ impl Client {
         path: &[u8],
         flags: c_int,
         mode: u32,
-    ) -> Result<Handle> {
+    ) -> Result<Opened> {
         let last = if flags & libc::O_NOFOLLOW == 0 { LastLink::Follow } else { LastLink::Keep };
         let walked = self.walk_to(session, path, last, true).await?;
         if let Some((directory, name)) = walked.missing() {
@@ -123,36 +174,59 @@ impl Client {
 
     /// Drops what is cached of a file.
     pub fn invalidate(&self, file: &File) {
-        self.caches.invalidate(&file.handle);
+        file.inode.pages.invalidate();
     }
 
     /// Closes a file and gives its locks back; an error tells that data written before may be lost. The handle is
     /// gone either way.
     pub async fn close(self: Arc<Self>, file: Arc<File>) -> Result<()> {
-        let stable = if file.unstable.is_clean() { Ok(()) } else { self.make_stable(&file).await };
-        self.trim_copies();
+        let stable = match (&file.writer, self.session_of(&file)) {
+            (None, _) => Ok(()),
+            (Some(_), Ok(session)) => self.make_stable_for(&session, &file).await,
+            // What was not stable when the mount ended is an error by now.
+            (Some(_), Err(_)) => file.inode.errors.check(&file.errors),
+        };
+        if stable.is_err() && file.inode.writers() == 1 {
+            file.inode.unstable.give_up(u64::MAX); // nobody is left who would hear what becomes of it
+        }
+        self.trim_buffers();
         self.release_locks(&file).await;
         stable.map_err(|error| error.during("close").at(&file.path))
     }
 
     /// Returns when everything written to the file is on stable storage.
     pub async fn fsync(self: Arc<Self>, file: Arc<File>) -> Result<()> {
-        self.make_stable(&file).await.map_err(|error| error.during("fsync").at(&file.path))
+        let flush = async { self.make_stable_for(&self.session_of(&file)?, &file).await };
+        flush.await.map_err(|error: Error| error.during("fsync").at(&file.path))
+    }
+
+    /// Waits until whoever came before has read, written or moved at the position of the file.
+    pub(super) async fn turn<'a>(&self, file: &'a File) -> Result<AsyncMutexGuard<'a>> {
+        match file.position.order.try_guard() {
+            Some(turn) => Ok(turn),
+            None => {
+                let others =
+                    async { self.wait_for(&self.session_of(file)?, file.position.order.lock()).await };
+                Box::pin(others).await
+            }
+        }
     }
 
     /// Moves the position and returns it. It may lie behind the end of the file.
     pub async fn lseek(self: Arc<Self>, file: Arc<File>, offset: i64, whence: c_int) -> Result<u64> {
         let seek = async {
+            let session = self.session_of(&file)?;
+            let _turn = self.turn(&file).await?;
             let base = match whence {
                 libc::SEEK_SET => 0,
-                libc::SEEK_CUR => *lock(&file.position),
-                libc::SEEK_END => self.size(&file).await?,
+                libc::SEEK_CUR => file.position.get(),
+                libc::SEEK_END => self.size(&session, &file.inode).await?,
                 _ => return Err(Error::new(libc::EINVAL, format!("whence {whence} is unknown"))),
             };
             let position = base.checked_add_signed(offset).filter(|position| *position <= i64::MAX as u64);
             let position =
                 position.ok_or_else(|| Error::new(libc::EINVAL, "the position would not be in any file"))?;
-            *lock(&file.position) = position;
+            file.position.set(position);
             Ok(position)
         };
         seek.await.map_err(|error| error.during("lseek").at(&file.path))
@@ -160,14 +234,8 @@ impl Client {
 }
 
 impl Client {
-    /// Where the file ends, also when the server has restarted and lost what is still to be sent again.
-    pub(super) async fn size(&self, file: &File) -> Result<u64> {
-        let size = self.session()?.nfs.getattr(&file.handle).await?.size;
-        Ok(size.max(file.unstable.end()))
-    }
-
     /// Whether an object may be opened as `flags` ask; truncates it when they do.
-    async fn open_existing(&self, session: &Session, object: Object, flags: c_int) -> Result<Handle> {
+    async fn open_existing(&self, session: &Session, object: Object, flags: c_int) -> Result<Opened> {
         let kind = object.attributes.kind;
         if kind == FileType::Link {
             return Err(Error::new(libc::ELOOP, "a symbolic link, and O_NOFOLLOW"));
@@ -191,7 +259,7 @@ impl Client {
             let set = SetAttributes { size: Some(0), ..SetAttributes::default() };
             self.set(session, &object.handle, &set).await?;
         }
-        Ok(object.handle)
+        Ok((object.handle, Some(object.attributes)))
     }
 }
 
@@ -202,14 +270,17 @@ impl Session {
         name: &[u8],
         set: &SetAttributes,
         exclusive: bool,
-    ) -> Result<Handle> {
+    ) -> Result<Opened> {
         match self.nfs.create(directory, name, set, exclusive).await {
-            Ok((Some(handle), _)) => Ok(handle),
-            Ok((None, _)) => Ok(self.nfs.lookup(directory, name).await?.0),
+            Ok((Some(handle), attributes)) => Ok((handle, attributes)),
+            Ok((None, _)) => self.nfs.lookup(directory, name).await,
             Err(error) if error.may_be_done(libc::EEXIST) => {
                 let there = self.is_there(directory, name, FileType::Regular).await;
                 // A file with something in it is somebody else's.
-                there.filter(|file| file.attributes.size == 0).map(|file| file.handle).ok_or(error)
+                there
+                    .filter(|file| file.attributes.size == 0)
+                    .map(|file| (file.handle, Some(file.attributes)))
+                    .ok_or(error)
             }
             Err(error) => Err(error),
         }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use libc::c_int;
 
+use super::commit::is_final;
 use super::lock_manager::Pauses;
 use super::mount::Mounted;
 use super::{Client, File};
@@ -42,6 +43,11 @@ impl Default for Locking {
 }
 
 impl Locking {
+    /// EIO when the server has given the locks of this handle to somebody else.
+    pub fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn open(&self) -> Result<()> {
         match self.closed.load(Ordering::SeqCst) {
             true => Err(Error::new(libc::EBADF, "the file was closed meanwhile")),
@@ -100,10 +106,15 @@ impl Client {
             permitted(&file, change)?;
             let (mounted, wanted, deadline) = self.locate(&file, change == Change::Exclusive, at).await?;
             if change == Change::Unlock {
+                // Whoever gets the lock next sees what was written, and nothing of it is sent again later.
+                match self.make_stable(&self.session_of(&file)?, &file.inode).await {
+                    Err(error) if !is_final(&error) => return Err(error),
+                    _ => {} // told to those who have written
+                }
                 return granted(self.insist(&mounted, LockCall::Unlock, &wanted, deadline).await?);
             }
             self.take(&mounted, &file, &wanted, deadline, wait).await?;
-            self.caches.invalidate(&file.handle); // others may have written before they gave their lock back
+            file.inode.pages.invalidate(); // others may have written before they gave their lock back
             Ok(())
         };
         let operation = if change == Change::Unlock { "unlock" } else { "lock" };
@@ -129,12 +140,12 @@ impl Client {
         exclusive: bool,
         at: Span,
     ) -> Result<(Arc<Mounted>, Lock, Option<Instant>)> {
-        let session = self.session()?;
+        let session = self.session_of(file)?;
         let deadline = session.nfs.deadline;
         let base = match at.whence {
             libc::SEEK_SET => 0,
-            libc::SEEK_CUR => *lock(&file.position),
-            libc::SEEK_END => session.nfs.getattr(&file.handle).await?.size,
+            libc::SEEK_CUR => file.position.get(),
+            libc::SEEK_END => self.size(&session, &file.inode).await?,
             whence => return Err(Error::new(libc::EINVAL, format!("whence {whence} is unknown"))),
         };
         let (offset, length) = at.range(base)?;

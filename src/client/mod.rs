@@ -2,7 +2,6 @@
 
 mod acl;
 mod attributes;
-mod cache;
 mod commit;
 mod data;
 mod direct;
@@ -11,25 +10,25 @@ mod directory_cache;
 mod discovery;
 mod entries;
 mod file;
+mod inode;
 mod lock_manager;
 mod locks;
 mod mount;
 mod namespace;
 mod path;
-mod per_file;
 mod reconnect;
 mod server_cache;
 mod session;
 mod settings;
+mod stability;
 mod stat;
 #[cfg(test)]
 mod tests;
-mod unstable;
 
 use std::future::Future;
 use std::ops::Deref;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub use crate::attributes::{Attributes, FileSystem, Time};
@@ -45,14 +44,13 @@ pub use path::LastLink;
 pub use settings::Settings;
 
 use crate::error::{Error, Result};
-use crate::executor::{Executor, ServiceThread};
+use crate::executor::{AsyncMutex, Executor, ServiceThread};
 use crate::io::Reactor;
 use crate::rpc::Connection;
 use crate::sync::lock;
-use cache::Caches;
-use commit::Written;
 use mount::Mounted;
 use session::{Session, Shared};
+use stability::WritePolicy;
 
 /// One NFS context. Shared by its operations; every method may be called from any thread.
 pub struct Client {
@@ -64,8 +62,13 @@ pub struct Client {
     /// None until it is needed.
     shared: Mutex<Option<Arc<Shared>>>,
     working_directory: Mutex<Vec<u8>>,
-    caches: Caches,
-    written: Written,
+    /// Bytes of written data that the server may lose, of all files.
+    retained: Arc<AtomicUsize>,
+    /// Held by whoever makes some of it stable because there is too much.
+    making_room: AsyncMutex,
+    /// A task makes stable what is old.
+    flushing: AtomicBool,
+    write_policy: WritePolicy,
     service: Mutex<Option<ServiceThread>>,
 }
 
@@ -82,8 +85,10 @@ impl Client {
             mounted: Mutex::new(None),
             working_directory: Mutex::new(b"/".to_vec()),
             shared: Mutex::new(None),
-            caches: Caches::default(),
-            written: Written::default(),
+            retained: Arc::default(),
+            making_room: AsyncMutex::default(),
+            flushing: AtomicBool::new(false),
+            write_policy: WritePolicy::default(),
             service: Mutex::new(None),
         }))
     }

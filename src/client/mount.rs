@@ -3,10 +3,12 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::directory_cache::DirectoryCache;
+use super::inode::{Inodes, Lives};
 use super::lock_manager::Locks;
 use super::reconnect::keep_up;
 use super::server_cache::{self, Key, Known};
@@ -34,7 +36,11 @@ const TRANSFER: std::ops::RangeInclusive<u32> = 512..=1 << 20;
 
 /// A mounted export.
 pub struct Mounted {
+    /// Differs from one mount of the process to the next.
+    pub id: u64,
     pub transport: Transport,
+    pub inodes: Inodes,
+    pub lives: Lives,
     pub root: Handle,
     /// The file system of the root.
     pub fsid: u64,
@@ -146,7 +152,10 @@ impl Client {
             return Err(Error::new(libc::ENOTDIR, "what the server exports is not a directory"));
         }
         Ok(Mounted {
+            id: next_id(),
             transport,
+            inodes: Inodes::new(self.retained.clone()),
+            lives: Lives::default(),
             root,
             fsid: attributes.fsid,
             limits: limits.map(sensible)?,
@@ -242,12 +251,16 @@ impl Client {
     /// Ends the mount. Whether the server hears of it does not matter: its list of mounts is advice only
     /// (RFC 1813, section 5.2.2).
     pub async fn umount(self: Arc<Self>) -> Result<()> {
-        let mounted = self.replace_mount(None);
+        let session = self.session();
+        let mounted = self.replace_mount(None); // nothing begins from here on
         let mounted =
             mounted.ok_or_else(|| Error::new(libc::ENOTCONN, "nothing is mounted").during("umount"))?;
         *lock(&self.working_directory) = b"/".to_vec();
         let time = self.settings().timeout.map_or(UMOUNT_TIME, |timeout| timeout.min(UMOUNT_TIME));
         let deadline = self.reactor.now() + time;
+        if let Ok(session) = session {
+            self.settle_all(&session, deadline).await;
+        }
         let tell = async {
             let mount = self.mount_client(mounted.mount_service, deadline).await?;
             mount.umnt(&mounted.export).await
@@ -267,7 +280,10 @@ impl Client {
     pub fn adopt(&self, stream: crate::io::Stream, root: &[u8], limits: Limits) -> Result<()> {
         let (mount_service, nfs_service) = (stream.peer(), stream.peer());
         let mounted = Mounted {
+            id: next_id(),
             transport: Transport::new(&self.reactor, stream),
+            inodes: Inodes::new(self.retained.clone()),
+            lives: Lives::default(),
             root: Handle::new(root)?,
             fsid: 1,
             limits: sensible(limits),
@@ -294,6 +310,11 @@ pub async fn exports(client: Arc<Client>, server: Vec<u8>) -> Result<Vec<Export>
         client.mount_client(services.mount, deadline).await?.exports().await
     };
     client.reactor.until(deadline, ask).await.map_err(|error| error.during("list the exports of").at(&server))
+}
+
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Mounted {

@@ -9,6 +9,7 @@ use super::Client;
 use crate::error::{Error, Result};
 use crate::io::{Connecting, PortKind, Stream, resolve};
 use crate::rpc::Line;
+use crate::sync::lock;
 
 /// Waits between two tries: doubled each time, and varied, so that the clients of a server do not come all at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -44,6 +45,9 @@ pub async fn keep_up(
         if let Ok(stream) = client.connect_again(&server, address).await {
             address = stream.peer();
             stream.notice_silence();
+            if let Some(mounted) = lock(&client.mounted).clone() {
+                client.connection_was_replaced(&mounted);
+            }
             line.resume(stream)?;
         }
     }

@@ -4,11 +4,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cache::Policy;
 use super::directory_cache::Directory;
+use super::inode::Policy;
 use super::mount::Mounted;
 use super::path::Object;
-use super::{Client, Settings};
+use super::{Client, File, Settings};
 use crate::attributes::FileType;
 use crate::error::{Error, Result};
 use crate::rpc::Credential;
@@ -36,6 +36,11 @@ pub struct Shared {
 }
 
 impl Session {
+    /// What it has in common with others.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// For an operation, or a part of one, that begins now.
     pub fn begin(shared: Arc<Shared>) -> Self {
         Self { nfs: shared.nfs.begun_now(), shared }
@@ -77,6 +82,15 @@ impl Client {
     /// For an operation that begins now.
     pub(super) fn session(&self) -> Result<Session> {
         self.shared().map(Session::begin)
+    }
+
+    /// As [`Client::session`], for an operation on an open file; EBADF when its mount has ended.
+    pub(super) fn session_of(&self, file: &File) -> Result<Session> {
+        match self.session() {
+            Ok(session) if file.belongs_to(&session.mounted) => Ok(session),
+            Err(error) if error.errno() != libc::ENOTCONN => Err(error),
+            _ => Err(Error::new(libc::EBADF, "the export that the file was opened on has been unmounted")),
+        }
     }
 
     pub(super) fn shared(&self) -> Result<Arc<Shared>> {

@@ -74,7 +74,9 @@ impl Call for Lookup {
         };
         let below_root = !last_of(self.normal()).0.is_empty();
         match reply {
-            Ok((handle, Some(attributes))) if is_end(&attributes) => {
+            Ok((handle, Some(attributes)))
+                if is_end(&attributes) && !self.client.is_any_uncertain(&self.shared.mounted) =>
+            {
                 if attributes.kind == FileType::Directory {
                     let found = Object { handle, attributes: attributes.clone() };
                     self.shared.remember(self.normal(), &found, self.client.reactor.now());
@@ -107,8 +109,12 @@ impl Lookup {
         session.nfs.deadline = deadline;
         let (client, normal) = (&*client, normal.as_ref().unwrap_or(&path));
         let walk = client.on_paths_in(session, |session| async move {
-            client.walk_all(&session, normal.clone(), last, false, trusting).await?.object()
+            let object = client.walk_all(&session, normal.clone(), last, false, trusting).await?.object()?;
+            match client.uncertain(&session, &object.handle) {
+                None => Ok(object.attributes),
+                Some(inode) => client.current_attributes(&session, &inode).await,
+            }
         });
-        walk.await.map(|object| object.attributes).map_err(|error| error.during("stat").at(&path))
+        walk.await.map_err(|error| error.during("stat").at(&path))
     }
 }

@@ -6,7 +6,7 @@
 
 mod driver;
 mod join;
-mod rwlock;
+mod mutex;
 mod service;
 mod single;
 mod task;
@@ -23,7 +23,7 @@ use std::thread;
 use std::time::Duration;
 
 pub use join::{all, join};
-pub use rwlock::AsyncRwLock;
+pub use mutex::{AsyncMutex, AsyncMutexGuard};
 pub use service::ServiceThread;
 pub use single::{Call, CallOperation, End};
 

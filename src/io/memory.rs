@@ -137,6 +137,13 @@ pub struct Destination {
     _keep: Option<Block>,
 }
 
+impl Default for Destination {
+    /// No memory.
+    fn default() -> Self {
+        Self { start: std::ptr::NonNull::dangling().as_ptr(), len: 0, _keep: None }
+    }
+}
+
 // SAFETY: a destination is the only way to its bytes while it lives (contract of its constructors).
 unsafe impl Send for Destination {}
 
@@ -163,6 +170,15 @@ impl Destination {
         self.start = unsafe { self.start.add(at) };
         self.len -= at;
         front
+    }
+
+    /// One window over both, the inverse of [`Destination::split_front`]; None when `behind` does not follow this one.
+    pub fn join(self, behind: Self) -> Option<Self> {
+        if self.len == 0 {
+            return Some(behind);
+        }
+        let follows = behind.len == 0 || self.start.wrapping_add(self.len) == behind.start;
+        follows.then(|| Self { len: self.len + behind.len, ..self })
     }
 
     /// The bytes.
@@ -262,8 +278,11 @@ mod tests {
         let mut front = rest.split_front(4);
         front.as_mut_slice().fill(1);
         rest.as_mut_slice().fill(2);
-        assert_eq!((front.len(), rest.len(), rest.split_front(99).len(), rest.len()), (4, 6, 6, 0));
-        drop((front, rest));
+        assert_eq!((front.len(), rest.len(), rest.split_front(0).len()), (4, 6, 0));
+        let mut whole = front.join(rest).unwrap();
+        assert_eq!((whole.as_mut_slice()[3], whole.as_mut_slice()[4]), (1, 2));
+        let (front, back) = (whole.split_front(4), whole);
+        assert!(back.join(front).is_none());
         // SAFETY: no destination is left.
         let bytes = unsafe { std::slice::from_raw_parts(block.as_ptr(), block.len()) };
         assert_eq!(bytes, [1, 1, 1, 1, 2, 2, 2, 2, 2, 2]);

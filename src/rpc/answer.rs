@@ -8,8 +8,8 @@ use crate::io::Destination;
 /// An accepted, successful reply.
 pub struct Reply {
     pub(super) head: Head,
-    /// What was left of the sink.
-    pub rest: Option<Destination>,
+    /// The memory of the sink.
+    pub to: Option<Destination>,
     /// The call was sent more than once: the server may have done it before.
     pub resent: bool,
 }
@@ -22,7 +22,7 @@ impl Reply {
 
     /// As a completion gets it.
     pub fn answer(&mut self) -> Answer<'_> {
-        Answer { body: self.head.body(), received: self.head.received, rest: self.rest.take() }
+        Answer { body: self.head.body(), received: self.head.received, to: self.to.take() }
     }
 }
 
@@ -32,8 +32,8 @@ pub struct Answer<'a> {
     pub body: &'a [u8],
     /// Bytes that went into the sink; the body ends where they began then.
     pub received: Option<usize>,
-    /// What was left of the sink.
-    pub rest: Option<Destination>,
+    /// The memory of the sink.
+    pub to: Option<Destination>,
 }
 
 /// What gets the result of a call when there is no task that awaits it.

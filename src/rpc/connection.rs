@@ -42,15 +42,6 @@ pub struct Sink {
     pub usual: usize,
 }
 
-impl Sink {
-    /// What is left of it.
-    fn rest(mut self, result: &Result<Head>) -> Destination {
-        let received = result.as_ref().ok().and_then(|head| head.received);
-        drop(self.to.split_front(received.unwrap_or(0)));
-        self.to
-    }
-}
-
 /// How often, before its deadline, a call is sent again over another connection when the server says nothing at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
@@ -287,18 +278,17 @@ impl Connection {
             Caller::Task(waker) => {
                 let waker = waker.take();
                 call.source = Source::default();
-                let (rest, resent) = (call.sink.take().map(|sink| sink.rest(&result)), call.resent);
-                call.result = Some(result.map(|head| Reply { head, rest, resent }));
+                let (to, resent) = (call.sink.take().map(|sink| sink.to), call.resent);
+                call.result = Some(result.map(|head| Reply { head, to, resent }));
                 waker.into_iter().for_each(Waker::wake);
             }
             Caller::Completion(_) => {
-                let (rest, record) =
-                    (call.sink.take().map(|sink| sink.rest(&result)), std::mem::take(&mut call.record));
+                let (to, record) = (call.sink.take().map(|sink| sink.to), std::mem::take(&mut call.record));
                 let caller = std::mem::replace(&mut call.caller, Caller::Task(None));
                 self.calls.forget(xid);
                 if let Caller::Completion(completion) = caller {
                     completion.complete(match &result {
-                        Ok(head) => Ok(Answer { body: head.body(), received: head.received, rest }),
+                        Ok(head) => Ok(Answer { body: head.body(), received: head.received, to }),
                         Err(error) => Err(error.clone()),
                     });
                 }

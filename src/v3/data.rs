@@ -52,8 +52,8 @@ pub struct ReadReply {
     pub count: usize,
     /// The file ends behind these bytes.
     pub eof: bool,
-    /// The memory behind these bytes.
-    pub rest: Option<Destination>,
+    /// The memory that the bytes are in, from its beginning on.
+    pub to: Option<Destination>,
 }
 
 /// A READ in flight.
@@ -164,7 +164,7 @@ impl Reading {
 impl ReadReply {
     pub fn read(reply: Answer<'_>) -> Result<Self> {
         if is_busy(reply.body) {
-            return Ok(ReadReply { busy: true, count: 0, eof: false, rest: reply.rest });
+            return Ok(ReadReply { busy: true, count: 0, eof: false, to: reply.to });
         }
         let mut reader = Reader::new(reply.body);
         status(&mut reader)?;
@@ -176,7 +176,7 @@ impl ReadReply {
                 "the reply to READ says {count} bytes and brings {received}"
             )));
         }
-        Ok(ReadReply { busy: false, count: received, eof, rest: reply.rest })
+        Ok(ReadReply { busy: false, count: received, eof, to: reply.to })
     }
 }
 

@@ -68,6 +68,16 @@ impl Nfs {
         Self { deadline: Some(deadline), ..self }
     }
 
+    /// The same, as somebody else.
+    pub fn as_user(&self, user: &Credential) -> Self {
+        if self.credential == *user {
+            return self.clone();
+        }
+        let Service { transport, timeout, reactor, .. } = &*self.service;
+        let nfs = Self::new(transport.clone(), user.clone(), *timeout, reactor.clone());
+        Self { deadline: self.deadline, ..nfs }
+    }
+
     /// When a piece of a transfer that begins now is overdue.
     pub fn deadline_of_piece(&self) -> Option<Instant> {
         self.timeout.map(|timeout| self.reactor.now() + timeout)
@@ -190,9 +200,17 @@ impl Nfs {
     /// Whether READDIRPLUS failed because the server does not have it, or not for this directory: another export
     /// below it is enough for some.
     pub fn lacks_readdirplus(error: &Error) -> bool {
-        is(error, nfsstat3::NFS3ERR_NOTSUPP)
-            || error.errno() == libc::EOPNOTSUPP
-            || Self::is_other_export(error)
+        Self::lacks_procedure(error) || Self::is_other_export(error)
+    }
+
+    /// Whether the server does not have the procedure.
+    pub fn lacks_procedure(error: &Error) -> bool {
+        is(error, nfsstat3::NFS3ERR_NOTSUPP) || error.errno() == libc::EOPNOTSUPP
+    }
+
+    /// Whether the server asks to come again later.
+    pub fn is_busy(error: &Error) -> bool {
+        is(error, nfsstat3::NFS3ERR_JUKEBOX)
     }
 
     /// Whether LOOKUP failed because another export begins here.

@@ -16,7 +16,6 @@ use crate::attributes::Attributes;
 use crate::client::{Client, LastLink, Place};
 use crate::error::Result;
 use crate::io::{Block, Source};
-use crate::sync::lock;
 
 const LOOKUP: u32 = NFS_PROGRAM::NFSPROC3_LOOKUP as u32;
 const READ: u32 = NFS_PROGRAM::NFSPROC3_READ as u32;
@@ -83,7 +82,7 @@ fn the_position_moves() {
             .unwrap();
         served(&client, &receiver).unwrap();
     }
-    assert_eq!(*lock(&file.position), 11);
+    assert_eq!(file.position.get(), 11);
     assert_eq!(read(&client, b"/new", Place::At(0), 100).unwrap(), b"onetwothree");
 }
 
@@ -215,7 +214,7 @@ fn a_silent_server_is_etimedout() {
 fn a_write_waits_for_who_sends_old_data_again() {
     let client = mounted();
     let file = open(&client, b"/new");
-    let mut alone = pin!(file.unstable.order.write());
+    let mut alone = pin!(file.inode.order.exclusive());
     let Poll::Ready(alone) = alone.as_mut().poll(&mut Context::from_waker(Waker::noop())) else { panic!() };
     let (sender, receiver) = mpsc::channel();
     let source = Source::copied(b"new data").unwrap();

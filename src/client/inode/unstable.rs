@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
-use crate::error::{Error, Result};
-use crate::executor::AsyncRwLock;
+use crate::error::Result;
 use crate::io::Source;
+use crate::rpc::Credential;
 use crate::sync::lock;
 
 /// Changes when the server may have lost data that it had not made stable.
@@ -20,53 +21,59 @@ const EXTENT: usize = 192;
 /// Extents that follow each other are sent again in one piece up to this size, bytes.
 const JOINED: usize = 1 << 20;
 
-/// The unstable data of one file, whichever way it is open.
+/// The unstable data of one file, whoever has written it.
 ///
 /// Extents do not overlap: newer data takes the place of older data when it is acknowledged, so that what is sent
 /// again is never older than what the file has.
 pub struct Unstable {
     state: Mutex<State>,
-    /// Memory that the files of the context keep all together.
-    kept: Arc<AtomicUsize>,
-    /// Shared by calls that change the file's data, had alone by whoever sends data again: old data must not
-    /// overtake new data.
-    pub order: AsyncRwLock,
-    /// Had alone by whoever makes room.
-    pub room: AsyncRwLock,
-    /// A COMMIT that nobody waits for is under way.
-    pub committing: AtomicBool,
+    /// [`State::retained`], to be read without the lock.
+    retained: AtomicUsize,
+    /// What all files of the context retain together.
+    all: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
 struct State {
     by_offset: BTreeMap<u64, Extent>,
-    kept: usize,
-    /// How many extents there have been.
+    retained: usize,
+    /// How many extents there have been: each acknowledged WRITE makes one.
     count: u64,
-    /// What nobody has been told yet.
-    error: Option<Error>,
+    /// Since when there has been some data without a break.
+    since: Option<Instant>,
+    /// The verifier of the last reply.
+    verifier: Option<Verifier>,
 }
 
 #[derive(Clone)]
 struct Extent {
     data: Source,
-    /// Its place in the order of writing.
+    /// Its place in the order of acknowledgement.
     number: u64,
-    /// What the server said when it took the data; None when it has restarted before it had all.
+    /// What the server said when it took the data; None when it restarted before it had all.
     verifier: Option<Verifier>,
+    writer: Credential,
     /// The memory that it keeps from being used again, bytes: also that of what has been cut off.
     cost: usize,
 }
 
+/// Data to be sent again.
+pub struct Lost {
+    pub offset: u64,
+    pub data: Source,
+    /// As whom it was written.
+    pub writer: Credential,
+}
+
 impl State {
     fn insert(&mut self, offset: u64, extent: Extent) {
-        self.kept += extent.cost;
+        self.retained += extent.cost;
         self.by_offset.insert(offset, extent);
     }
 
     fn remove(&mut self, offset: u64) -> Option<Extent> {
         let extent = self.by_offset.remove(&offset)?;
-        self.kept -= extent.cost;
+        self.retained -= extent.cost;
         Some(extent)
     }
 
@@ -93,55 +100,68 @@ impl State {
 
     /// Drops the extents up to a number that `which` selects.
     fn drop_if(&mut self, mark: u64, which: impl Fn(&Extent) -> bool) {
-        let State { by_offset, kept, .. } = self;
+        let State { by_offset, retained, .. } = self;
         by_offset.retain(|_, extent| {
-            let gone = extent.number <= mark && which(extent);
-            *kept -= if gone { extent.cost } else { 0 };
-            !gone
+            let dropped = extent.number <= mark && which(extent);
+            *retained -= if dropped { extent.cost } else { 0 };
+            !dropped
         });
     }
 }
 
 impl Unstable {
-    /// Nothing yet. `kept` counts what all files of the context keep.
-    pub fn new(kept: Arc<AtomicUsize>) -> Self {
-        Self {
-            state: Mutex::default(),
-            kept,
-            order: AsyncRwLock::default(),
-            room: AsyncRwLock::default(),
-            committing: AtomicBool::new(false),
-        }
+    /// Nothing yet. `all` counts what all files of the context retain.
+    pub fn new(all: Arc<AtomicUsize>) -> Self {
+        Self { state: Mutex::default(), retained: AtomicUsize::new(0), all }
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = lock(&self.state);
-        let before = state.kept;
+        let before = state.retained;
         let result = change(&mut state);
-        if state.kept >= before {
-            self.kept.fetch_add(state.kept - before, Ordering::Relaxed);
+        if state.retained >= before {
+            self.all.fetch_add(state.retained - before, Ordering::SeqCst);
         } else {
-            self.kept.fetch_sub(before - state.kept, Ordering::Relaxed);
+            self.all.fetch_sub(before - state.retained, Ordering::SeqCst);
         }
+        if state.retained == 0 {
+            state.since = None;
+        }
+        self.retained.store(state.retained, Ordering::SeqCst);
         result
     }
 
-    /// Keeps data that the server has taken, but not made stable.
-    pub fn keep(&self, offset: u64, data: Source, verifier: Option<Verifier>) {
+    /// Retains data that the server has taken, but not made stable.
+    pub fn retain(
+        &self,
+        offset: u64,
+        data: Source,
+        verifier: Option<Verifier>,
+        writer: &Credential,
+        now: impl FnOnce() -> Instant,
+    ) {
         let end = offset.saturating_add(data.len() as u64);
         self.change(|state| {
             state.count += 1;
-            let extent = Extent { number: state.count, verifier, cost: data.len() + EXTENT, data };
+            if state.since.is_none() {
+                state.since = Some(now());
+            }
+            let cost = data.len() + EXTENT;
             match state.by_offset.get_mut(&offset) {
                 // Its very place: nothing else reaches into that.
-                Some(former) if former.data.len() == extent.data.len() => {
-                    state.kept = state.kept + extent.cost - former.cost;
-                    *former = extent;
+                Some(former) if former.data.len() == data.len() => {
+                    state.retained = state.retained + cost - former.cost;
+                    (former.number, former.verifier, former.cost) = (state.count, verifier, cost);
+                    former.data = data;
+                    if former.writer != *writer {
+                        former.writer = writer.clone();
+                    }
                 }
                 _ => {
                     state.forget(offset..end);
-                    if extent.data.len() > 0 {
-                        state.insert(offset, extent);
+                    if data.len() > 0 {
+                        let writer = writer.clone();
+                        state.insert(offset, Extent { data, number: state.count, verifier, writer, cost });
                     }
                 }
             }
@@ -150,76 +170,71 @@ impl Unstable {
 
     /// A range has got other data, which is stable, or is no longer part of the file.
     pub fn forget(&self, range: Range<u64>) {
-        if !range.is_empty() {
+        if !range.is_empty() && self.retained() > 0 {
             self.change(|state| state.forget(range));
         }
     }
 
-    /// Bytes of memory kept for this file.
-    pub fn kept(&self) -> usize {
-        lock(&self.state).kept
+    /// Bytes of memory retained for this file.
+    pub fn retained(&self) -> usize {
+        self.retained.load(Ordering::SeqCst)
     }
 
-    /// Where the last of the data ends: a server that has lost some may think that the file is shorter.
-    pub fn end(&self) -> u64 {
-        let state = lock(&self.state);
-        state.by_offset.last_key_value().map_or(0, |(offset, extent)| offset + extent.data.len() as u64)
+    /// Since when there has been some.
+    pub fn since(&self) -> Option<Instant> {
+        lock(&self.state).since
     }
 
-    /// Stands for all that has been kept so far. A COMMIT that is sent after this is about that.
+    /// Takes note of the verifier in a reply; true when the last one was another.
+    pub fn note(&self, verifier: Verifier) -> bool {
+        lock(&self.state).verifier.replace(verifier) != Some(verifier)
+    }
+
+    /// Stands for all that has been acknowledged so far. A COMMIT that is sent after this is about that.
     pub fn mark(&self) -> u64 {
         lock(&self.state).count
     }
 
-    /// Takes note of a COMMIT that was sent after `mark`. False when some of the data may be lost.
-    pub fn committed(&self, mark: u64, verifier: Verifier) -> bool {
-        self.change(|state| {
-            state.drop_if(mark, |extent| extent.verifier == Some(verifier));
-            state.by_offset.values().all(|extent| extent.number > mark)
-        })
+    /// As whom the data up to `mark` was written, the first of it; None when there is none.
+    pub fn writer(&self, mark: u64) -> Option<Credential> {
+        let state = lock(&self.state);
+        state.by_offset.values().find(|extent| extent.number <= mark).map(|extent| extent.writer.clone())
     }
 
-    /// The data up to `mark` that is still kept, to be sent again.
-    pub fn lost(&self, mark: u64) -> Result<Vec<(u64, Source)>> {
+    /// Takes note of a COMMIT that was sent after `mark`: what was acknowledged before, under the same verifier, is
+    /// stable.
+    pub fn committed(&self, mark: u64, verifier: Verifier) {
+        self.change(|state| state.drop_if(mark, |extent| extent.verifier == Some(verifier)));
+    }
+
+    /// The data up to `mark` that is still retained, to be sent again.
+    pub fn lost(&self, mark: u64) -> Result<Vec<Lost>> {
         let state = lock(&self.state);
         let mut runs: Vec<(u64, u64, Vec<&Extent>)> = Vec::new();
         for (&offset, extent) in state.by_offset.iter().filter(|(_, extent)| extent.number <= mark) {
             let length = extent.data.len() as u64;
             match runs.last_mut() {
-                Some((start, end, run)) if *end == offset && offset + length - *start <= JOINED as u64 => {
+                Some((start, end, run))
+                    if *end == offset
+                        && offset + length - *start <= JOINED as u64
+                        && run.first().is_some_and(|first| first.writer == extent.writer) =>
+                {
                     *end += length;
                     run.push(extent);
                 }
                 _ => runs.push((offset, offset + length, vec![extent])),
             }
         }
-        runs.into_iter().map(|(offset, _, run)| Ok((offset, joined(&run)?))).collect()
+        let lost = |(offset, _, run): (u64, u64, Vec<&Extent>)| {
+            let writer = run.first().map(|extent| extent.writer.clone());
+            Ok(writer.zip(Some(joined(&run)?)).map(|(writer, data)| Lost { offset, data, writer }))
+        };
+        runs.into_iter().filter_map(|run| lost(run).transpose()).collect()
     }
 
     /// The data up to `mark` cannot be made stable, and is given up.
     pub fn give_up(&self, mark: u64) {
         self.change(|state| state.drop_if(mark, |_| true));
-    }
-
-    /// An error that the next write, fsync or close tells.
-    pub fn set_error(&self, error: Error) {
-        lock(&self.state).error = Some(error);
-    }
-
-    /// The error that nobody has been told yet, once.
-    pub fn tell_error(&self) -> Result<()> {
-        lock(&self.state).error.take().map_or(Ok(()), Err)
-    }
-
-    /// Whether there is an error that nobody has been told yet.
-    pub fn has_error(&self) -> bool {
-        lock(&self.state).error.is_some()
-    }
-
-    /// Whether close has something to do.
-    pub fn is_clean(&self) -> bool {
-        let state = lock(&self.state);
-        state.by_offset.is_empty() && state.error.is_none()
     }
 }
 
@@ -246,61 +261,83 @@ mod tests {
 
     const SIZE: usize = 64;
 
-    fn source(bytes: &[u8]) -> Source {
-        Source::copied(bytes).unwrap()
+    fn unstable(all: &Arc<AtomicUsize>) -> Unstable {
+        Unstable::new(all.clone())
+    }
+
+    fn retain(unstable: &Unstable, offset: u64, bytes: &[u8], verifier: u8) {
+        let (data, writer) = (Source::copied(bytes).unwrap(), Credential::raw(0, b"").unwrap());
+        unstable.retain(offset, data, Some([verifier; 8]), &writer, Instant::now);
     }
 
     fn parts(unstable: &Unstable) -> Vec<(u64, Vec<u8>)> {
         let lost = unstable.lost(u64::MAX).unwrap();
-        lost.into_iter().map(|(offset, data)| (offset, data.as_slice().to_vec())).collect()
+        lost.into_iter().map(|lost| (lost.offset, lost.data.as_slice().to_vec())).collect()
     }
 
     #[test]
-    fn a_commit_drops_what_was_written_before_it_under_the_same_verifier() {
-        let unstable = Unstable::new(Arc::default());
-        unstable.keep(0, source(b"aaaa"), Some([1; 8]));
+    fn a_commit_drops_what_was_acknowledged_before_it_under_the_same_verifier() {
+        let unstable = unstable(&Arc::default());
+        retain(&unstable, 0, b"aaaa", 1);
         let mark = unstable.mark();
-        unstable.keep(10, source(b"bb"), Some([1; 8]));
-        assert!(unstable.committed(mark, [1; 8]));
+        retain(&unstable, 10, b"bb", 1);
+        unstable.committed(mark, [1; 8]);
         assert_eq!(parts(&unstable), [(10, b"bb".to_vec())]);
-        assert_eq!((unstable.end(), unstable.is_clean()), (12, false));
-        assert!(!unstable.committed(unstable.mark(), [2; 8]), "the server has restarted");
+        unstable.committed(unstable.mark(), [2; 8]); // the server has restarted
         assert_eq!(parts(&unstable), [(10, b"bb".to_vec())]);
+        assert!(unstable.since().is_some());
         unstable.give_up(unstable.mark());
-        assert!(unstable.is_clean() && unstable.kept() == 0);
+        assert!(unstable.retained() == 0 && unstable.since().is_none());
+    }
+
+    #[test]
+    fn what_was_sent_again_is_not_covered_by_an_older_commit() {
+        let unstable = unstable(&Arc::default());
+        retain(&unstable, 0, b"aaaa", 1);
+        let mark = unstable.mark();
+        retain(&unstable, 0, b"aaaa", 2);
+        unstable.committed(mark, [2; 8]);
+        assert_eq!(parts(&unstable), [(0, b"aaaa".to_vec())]);
     }
 
     #[test]
     fn newer_data_takes_the_place_of_older_data() {
-        let unstable = Unstable::new(Arc::default());
-        unstable.keep(0, source(b"aaaaaaaaaa"), Some([1; 8]));
-        unstable.keep(3, source(b"bb"), Some([2; 8]));
-        assert!(!unstable.committed(unstable.mark(), [2; 8]));
+        let unstable = unstable(&Arc::default());
+        retain(&unstable, 0, b"aaaaaaaaaa", 1);
+        retain(&unstable, 3, b"bb", 2);
+        unstable.committed(unstable.mark(), [2; 8]);
         assert_eq!(parts(&unstable), [(0, b"aaa".to_vec()), (5, b"aaaaa".to_vec())]);
         unstable.forget(8..u64::MAX);
-        assert_eq!(unstable.end(), 8);
+        assert_eq!(parts(&unstable), [(0, b"aaa".to_vec()), (5, b"aaa".to_vec())]);
     }
 
     #[test]
-    fn an_error_is_told_once() {
-        let unstable = Unstable::new(Arc::default());
-        unstable.set_error(Error::new(libc::EIO, "the disk is broken"));
-        assert!(!unstable.is_clean());
-        assert!(unstable.tell_error().is_err() && unstable.tell_error().is_ok() && unstable.is_clean());
+    fn each_writer_is_remembered() {
+        let unstable = unstable(&Arc::default());
+        let users = [1, 2].map(|uid| Credential::sys(uid, uid, &[]).unwrap());
+        for (offset, user) in [(0, 0), (4, 0), (8, 1), (4, 1)] {
+            let data = Source::copied(&[7; 4]).unwrap();
+            unstable.retain(offset, data, None, &users[user], Instant::now);
+        }
+        let lost = unstable.lost(u64::MAX).unwrap();
+        let lost: Vec<_> = lost.iter().map(|lost| (lost.offset, lost.data.len(), &lost.writer)).collect();
+        assert_eq!(lost, [(0, 4, &users[0]), (4, 8, &users[1])]);
+        assert_eq!(unstable.writer(u64::MAX).as_ref(), Some(&users[0]));
+        assert_eq!(unstable.writer(0), None);
     }
 
     #[test]
     fn memory_is_counted_for_the_context() {
-        let kept = Arc::new(AtomicUsize::new(0));
-        let (one, other) = (Unstable::new(kept.clone()), Unstable::new(kept.clone()));
-        one.keep(0, source(&[0; 1000]), Some([1; 8]));
-        other.keep(0, source(&[0; 500]), Some([1; 8]));
-        other.keep(0, source(&[0; 500]), Some([1; 8]));
-        assert_eq!(kept.load(Ordering::Relaxed), 1500 + 2 * EXTENT);
+        let all = Arc::new(AtomicUsize::new(0));
+        let (one, other) = (unstable(&all), unstable(&all));
+        retain(&one, 0, &[0; 1000], 1);
+        retain(&other, 0, &[0; 500], 1);
+        retain(&other, 0, &[0; 500], 1);
+        assert_eq!(all.load(Ordering::SeqCst), 1500 + 2 * EXTENT);
         drop(one);
-        assert_eq!(kept.load(Ordering::Relaxed), other.kept());
+        assert_eq!(all.load(Ordering::SeqCst), other.retained());
         other.forget(0..500);
-        assert_eq!(kept.load(Ordering::Relaxed), 0);
+        assert_eq!(all.load(Ordering::SeqCst), 0);
     }
 
     /// A server that forgets, when it restarts, what it has not made stable.
@@ -334,12 +371,14 @@ mod tests {
         loop {
             let mark = unstable.mark();
             server.stable = server.now;
-            if unstable.committed(mark, [server.verifier; 8]) {
+            unstable.committed(mark, [server.verifier; 8]);
+            let lost = unstable.lost(mark).unwrap();
+            if lost.is_empty() {
                 return;
             }
-            for (offset, data) in unstable.lost(mark).unwrap() {
+            for Lost { offset, data, .. } in lost {
                 server.now[offset as usize..][..data.len()].copy_from_slice(data.as_slice());
-                unstable.keep(offset, data, Some([server.verifier; 8]));
+                retain(unstable, offset, data.as_slice(), server.verifier);
             }
         }
     }
@@ -347,7 +386,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_lost_and_nothing_old_comes_back(steps in prop::collection::vec(step(), 1..60)) {
-            let unstable = Unstable::new(Arc::default());
+            let unstable = unstable(&Arc::default());
             let mut server = Server { stable: [0; SIZE], now: [0; SIZE], verifier: 0 };
             let mut expected = [0; SIZE];
             for step in steps {
@@ -359,7 +398,7 @@ mod tests {
                             server.stable[offset..][..bytes.len()].copy_from_slice(&bytes);
                             unstable.forget(offset as u64..(offset + bytes.len()) as u64);
                         } else {
-                            unstable.keep(offset as u64, source(&bytes), Some([server.verifier; 8]));
+                            retain(&unstable, offset as u64, &bytes, server.verifier);
                         }
                     }
                     Step::Truncate(length) => {
@@ -375,7 +414,7 @@ mod tests {
                     Step::Commit => {
                         commit(&unstable, &mut server);
                         prop_assert_eq!(server.stable, expected);
-                        prop_assert_eq!(unstable.kept(), 0);
+                        prop_assert_eq!(unstable.retained(), 0);
                     }
                 }
             }

@@ -1,16 +1,15 @@
 //! Pages of files, kept for a while: the page cache and what is read ahead.
 //!
-//! Files of one context that are the same object share their pages. A write or truncation through the context drops
-//! them, before and after, so that a page is never older than either; what others write is seen when the time to
-//! live is over.
+//! A write or truncation through the context drops the pages of the file, before and after, so that a page is never
+//! older than either. What others have written is seen when the file is opened, as soon as they have closed it
+//! (close-to-open), when a lock is taken, and otherwise when the time to live is over.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::Settings;
-use super::per_file::PerFile;
-use crate::attributes::Handle;
+use crate::attributes::{Attributes, Time};
+use crate::client::Settings;
 use crate::sync::lock;
 
 /// Bytes of a page.
@@ -66,6 +65,32 @@ struct Pages {
     /// Page numbers, the one stored first in front.
     order: VecDeque<u64>,
     generation: u64,
+    /// That of the file when it was opened last.
+    version: Option<Version>,
+}
+
+/// Differs when a file has been changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    size: u64,
+    mtime: Time,
+    ctime: Time,
+}
+
+impl Pages {
+    fn invalidate(&mut self) {
+        self.generation += 1;
+        if !self.order.is_empty() {
+            self.by_number = HashMap::new();
+            self.order = VecDeque::new();
+        }
+    }
+}
+
+impl From<&Attributes> for Version {
+    fn from(attributes: &Attributes) -> Self {
+        Self { size: attributes.size, mtime: attributes.mtime, ctime: attributes.ctime }
+    }
 }
 
 impl PageCache {
@@ -128,28 +153,15 @@ impl PageCache {
 
     /// Drops all pages.
     pub fn invalidate(&self) {
+        lock(&self.0).invalidate();
+    }
+
+    /// The file is being opened: drops the pages if it has been changed since it was opened last.
+    pub fn revalidate(&self, version: Version) {
         let mut pages = lock(&self.0);
-        pages.generation += 1;
-        if !pages.order.is_empty() {
-            *pages = Pages { generation: pages.generation, ..Pages::default() };
-        }
-    }
-}
-
-/// The page caches of a context.
-#[derive(Default)]
-pub struct Caches(PerFile<PageCache>);
-
-impl Caches {
-    /// The cache of a file, shared by all who have it open.
-    pub fn of(&self, file: &Handle) -> Arc<PageCache> {
-        self.0.of(file, PageCache::default)
-    }
-
-    /// Drops the pages of a file that is being changed, if it has any.
-    pub fn invalidate(&self, file: &Handle) {
-        if let Some(cache) = self.0.find(file) {
-            cache.invalidate();
+        if pages.version != Some(version) {
+            pages.invalidate();
+            pages.version = Some(version);
         }
     }
 }
@@ -198,13 +210,27 @@ mod tests {
     #[test]
     fn what_was_read_before_an_invalidation_is_not_stored() {
         let (policy, now) = (policy(4, 0).unwrap(), Instant::now());
-        let caches = Caches::default();
-        let handle = Handle::new(b"file").unwrap();
-        let cache = caches.of(&handle);
+        let cache = PageCache::default();
         let generation = cache.generation();
-        caches.invalidate(&handle);
+        cache.invalidate();
         cache.store(policy, now, generation, 0, &[1; PAGE], true);
         assert_eq!(cache.copy(policy, now, 0, &mut [0; 1]), None);
-        assert!(Arc::ptr_eq(&cache, &caches.of(&handle)));
+    }
+
+    #[test]
+    fn pages_survive_an_open_of_the_same_version_only() {
+        let (policy, now) = (policy(4, 0).unwrap(), Instant::now());
+        let time = |seconds| Time { seconds, nanoseconds: 0 };
+        let version = |size, seconds| Version { size, mtime: time(1), ctime: time(seconds) };
+        let cache = PageCache::default();
+        let copied = |version| {
+            cache.revalidate(version);
+            let copied = cache.copy(policy, now, 0, &mut [0; 1]).is_some();
+            cache.store(policy, now, cache.generation(), 0, &[1; PAGE], true);
+            copied
+        };
+        assert!(!copied(version(1, 1)) && copied(version(1, 1)));
+        assert!(!copied(version(2, 1)) && copied(version(2, 1)));
+        assert!(!copied(version(2, 2)) && copied(version(2, 2)));
     }
 }

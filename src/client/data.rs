@@ -289,15 +289,19 @@ impl Client {
         outcome: &WriteOutcome,
         nfs: &Nfs,
     ) {
-        self.note_verifier(mounted, inode, outcome.verifier);
+        let verifier = outcome.verifier;
         if outcome.is_stable {
+            self.note_verifier(mounted, inode, verifier);
             return inode.unstable.forget(range);
         }
-        let verifier = (!outcome.restarted).then_some(outcome.verifier);
+        let of_all = (!outcome.restarted).then_some(verifier);
+        let now = || self.reactor.now();
+        if inode.unstable.retain(range.start, data, of_all, &nfs.credential, now) {
+            mounted.lives.note(inode.fsid, verifier);
+        }
         if outcome.restarted {
             mounted.lives.begin_another();
         }
-        inode.unstable.retain(range.start, data, verifier, &nfs.credential, || self.reactor.now());
     }
 }
 

@@ -59,8 +59,8 @@ impl File {
         let (handle, attributes) = opened;
         let fsid = attributes.as_ref().map_or(session.mounted.fsid, |attributes| attributes.fsid);
         let inode = session.mounted.inodes.open(&handle, fsid);
-        if let (Some(_), Some(attributes)) = (&session.policy, &attributes) {
-            inode.pages.revalidate(attributes.into());
+        if session.policy.is_some() {
+            inode.pages.invalidate();
         }
         Arc::new(Self {
             client: client.id(),

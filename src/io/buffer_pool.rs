@@ -1,4 +1,4 @@
-//! BufferPool of small data in memory that is used again and again: fresh memory costs a page fault for every page, which
+//! Copies of small data in memory that is used again and again: fresh memory costs a page fault for every page, which
 //! is several times what copying costs.
 
 use super::memory::{Block, Destination, Source};
@@ -10,7 +10,7 @@ const CHUNK: usize = 1 << 20;
 /// The most that is kept to be used again, chunks.
 const CHUNKS: usize = 8;
 
-/// BufferPool begin at multiples of this.
+/// Copies begin at multiples of this.
 const ALIGNMENT: usize = 64;
 
 /// See the module.

@@ -1,14 +1,14 @@
 //! Pages of files, kept for a while: the page cache and what is read ahead.
 //!
 //! A write or truncation through the context drops the pages of the file, before and after, so that a page is never
-//! older than either. What others have written is seen when the file is opened, as soon as they have closed it
-//! (close-to-open), when a lock is taken, and otherwise when the time to live is over.
+//! older than either. Opening the file drops them as well, so that what others have written and closed before is seen
+//! (close-to-open; that attributes are the same proves nothing on servers with coarse clocks), and so does taking a
+//! lock. Otherwise what others write is seen when the time to live is over.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::attributes::{Attributes, Time};
 use crate::client::Settings;
 use crate::sync::lock;
 
@@ -65,16 +65,6 @@ struct Pages {
     /// Page numbers, the one stored first in front.
     order: VecDeque<u64>,
     generation: u64,
-    /// That of the file when it was opened last.
-    version: Option<Version>,
-}
-
-/// Differs when a file has been changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Version {
-    size: u64,
-    mtime: Time,
-    ctime: Time,
 }
 
 impl Pages {
@@ -87,14 +77,8 @@ impl Pages {
     }
 }
 
-impl From<&Attributes> for Version {
-    fn from(attributes: &Attributes) -> Self {
-        Self { size: attributes.size, mtime: attributes.mtime, ctime: attributes.ctime }
-    }
-}
-
 impl PageCache {
-    /// BufferPool `to.len()` bytes from `offset` on, or those up to the end of the file; None unless all are there and
+    /// Copies `to.len()` bytes from `offset` on, or those up to the end of the file; None unless all are there and
     /// fresh.
     pub fn copy(&self, policy: Policy, now: Instant, offset: u64, to: &mut [u8]) -> Option<usize> {
         let pages = lock(&self.0);
@@ -155,15 +139,6 @@ impl PageCache {
     pub fn invalidate(&self) {
         lock(&self.0).invalidate();
     }
-
-    /// The file is being opened: drops the pages if it has been changed since it was opened last.
-    pub fn revalidate(&self, version: Version) {
-        let mut pages = lock(&self.0);
-        if pages.version != Some(version) {
-            pages.invalidate();
-            pages.version = Some(version);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -215,22 +190,5 @@ mod tests {
         cache.invalidate();
         cache.store(policy, now, generation, 0, &[1; PAGE], true);
         assert_eq!(cache.copy(policy, now, 0, &mut [0; 1]), None);
-    }
-
-    #[test]
-    fn pages_survive_an_open_of_the_same_version_only() {
-        let (policy, now) = (policy(4, 0).unwrap(), Instant::now());
-        let time = |seconds| Time { seconds, nanoseconds: 0 };
-        let version = |size, seconds| Version { size, mtime: time(1), ctime: time(seconds) };
-        let cache = PageCache::default();
-        let copied = |version| {
-            cache.revalidate(version);
-            let copied = cache.copy(policy, now, 0, &mut [0; 1]).is_some();
-            cache.store(policy, now, cache.generation(), 0, &[1; PAGE], true);
-            copied
-        };
-        assert!(!copied(version(1, 1)) && copied(version(1, 1)));
-        assert!(!copied(version(2, 1)) && copied(version(2, 1)));
-        assert!(!copied(version(2, 2)) && copied(version(2, 2)));
     }
 }

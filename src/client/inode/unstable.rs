@@ -131,7 +131,8 @@ impl Unstable {
         result
     }
 
-    /// Retains data that the server has taken, but not made stable.
+    /// Retains data that the server has taken, but not made stable; true when the verifier is another than that of the
+    /// last reply.
     pub fn retain(
         &self,
         offset: u64,
@@ -139,7 +140,7 @@ impl Unstable {
         verifier: Option<Verifier>,
         writer: &Credential,
         now: impl FnOnce() -> Instant,
-    ) {
+    ) -> bool {
         let end = offset.saturating_add(data.len() as u64);
         self.change(|state| {
             state.count += 1;
@@ -165,7 +166,8 @@ impl Unstable {
                     }
                 }
             }
-        });
+            verifier.is_some() && std::mem::replace(&mut state.verifier, verifier) != verifier
+        })
     }
 
     /// A range has got other data, which is stable, or is no longer part of the file.

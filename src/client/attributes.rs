@@ -45,7 +45,7 @@ impl Client {
             if !self.is_uncertain(&session.mounted, inode) {
                 return Ok(attributes);
             }
-            self.make_stable(session, inode).await?;
+            Box::pin(self.commit(session, inode)).await?;
         }
     }
 
@@ -72,6 +72,7 @@ impl Client {
             }
             return session.nfs.setattr(&inode.handle, set).await;
         };
+        self.wait_for(session, inode.order.barrier()).await?;
         let _alone = self.wait_for(session, inode.order.exclusive()).await?;
         inode.pages.invalidate();
         let result = session.nfs.setattr(&inode.handle, set).await;

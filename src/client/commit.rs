@@ -1,7 +1,8 @@
 //! Written data becomes stable: COMMIT, and data that a restarted server has lost is sent again.
 //!
-//! Whoever needs stable data (fsync, close, unlock, SETATTR, umount) calls [`Client::make_stable`]; whoever shows what
-//! the server has (READ, sizes) asks [`Client::is_uncertain`] after its reply, and calls it then.
+//! Whoever comes after writes and needs their data stable (fsync, close, unlock, SETATTR) calls
+//! [`Client::make_stable`]. Whoever shows what the server has (READ, sizes) asks [`Client::is_uncertain`] after its
+//! reply, and calls [`Client::commit`] then, which is about what has been acknowledged only.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
@@ -75,14 +76,17 @@ impl Client {
         }
     }
 
-    /// Returns when all data of the file that was written before is on stable storage, also by WRITEs that are under
-    /// way now. An error that is final has been recorded for the handles of the writers; the data is given up then, and
-    /// only then.
+    /// Returns when all data of the file that was written before is on stable storage, also by writes that are under
+    /// way now. Errors are those of [`Client::commit`].
     pub(super) async fn make_stable(&self, session: &Session, inode: &Inode) -> Result<()> {
         if inode.unstable.retained() == 0 && !inode.order.is_busy() {
             return Ok(());
         }
-        Box::pin(self.commit(session, inode)).await
+        let barrier_and_commit = async {
+            self.wait_for(session, inode.order.barrier()).await?;
+            self.commit(session, inode).await
+        };
+        Box::pin(barrier_and_commit).await
     }
 
     /// Waits for other operations, which may have no deadline, no longer than a call of this one may take.
@@ -93,8 +97,12 @@ impl Client {
         }
     }
 
-    async fn commit(&self, session: &Session, inode: &Inode) -> Result<()> {
-        self.wait_for(session, inode.order.barrier()).await?;
+    /// Returns when all data of the file that has been acknowledged is on stable storage. An error that is final has
+    /// been recorded for the handles of the writers; the data is given up then, and only then.
+    pub(super) async fn commit(&self, session: &Session, inode: &Inode) -> Result<()> {
+        if inode.unstable.retained() == 0 {
+            return Ok(());
+        }
         let _turn = self.wait_for(session, inode.commit.lock()).await?;
         let mut mark = inode.unstable.mark();
         let mut stability = Stability::Unstable;
@@ -163,13 +171,13 @@ impl Client {
         }
     }
 
-    /// Makes the data of all these files stable, as many as possible; the first error.
-    async fn make_all_stable(&self, session: &Session, inodes: &[Arc<Inode>]) -> Result<()> {
+    /// As [`Client::commit`], for all these files, as many as possible; the first error.
+    async fn commit_all(&self, session: &Session, inodes: &[Arc<Inode>]) -> Result<()> {
         let first = Mutex::new(None);
         for some in inodes.chunks(WINDOW) {
             let commits = some.iter().map(|inode| {
                 Box::pin(async {
-                    if let Err(error) = self.make_stable(session, inode).await {
+                    if let Err(error) = self.commit(session, inode).await {
                         lock(&first).get_or_insert(error);
                     }
                     Ok(())
@@ -184,7 +192,7 @@ impl Client {
     pub(super) async fn check_all(&self, session: &Session) -> Result<()> {
         let lives = &session.mounted.lives;
         let life = lives.current();
-        self.make_all_stable(session, &session.mounted.inodes.dirty()).await?;
+        self.commit_all(session, &session.mounted.inodes.dirty()).await?;
         lives.checked(life);
         Ok(())
     }
@@ -192,7 +200,7 @@ impl Client {
     /// Before a mount ends: what cannot be made stable now is given up, and told when its file is closed.
     pub(super) async fn settle_all(&self, session: &Session, deadline: Instant) {
         let dirty = session.mounted.inodes.dirty();
-        let result = self.reactor.until(deadline, self.make_all_stable(session, &dirty)).await;
+        let result = self.reactor.until(deadline, self.commit_all(session, &dirty)).await;
         for inode in dirty.iter().filter(|inode| inode.unstable.retained() > 0) {
             let unmounted = || Error::new(libc::EIO, "the export was unmounted before the data was stable");
             inode.errors.record(result.clone().err().unwrap_or_else(unmounted));
@@ -223,7 +231,7 @@ impl Client {
             if chosen.is_empty() {
                 return Ok(()); // what is retained belongs to a mount that has ended
             }
-            match self.make_all_stable(session, &chosen).await {
+            match self.commit_all(session, &chosen).await {
                 Err(error) if !is_final(&error) => return Err(error),
                 _ => {} // recorded for those whom it concerns
             }
@@ -239,7 +247,7 @@ impl Client {
         let (client, session, inode) = (self.clone(), Session::begin(shared.clone()), inode.clone());
         let commit = async move {
             // Recorded if it is final, and otherwise tried again by whoever comes next.
-            let _ = client.make_stable(&session, &inode).await;
+            let _ = client.commit(&session, &inode).await;
             inode.early_commit.store(false, Ordering::SeqCst);
             Ok(())
         };
@@ -269,7 +277,7 @@ impl Client {
         };
         let mut old = mounted.inodes.dirty();
         old.retain(|inode| age(inode) >= OLD);
-        let _told_to_whom_it_concerns = self.make_all_stable(&session, &old).await;
+        let _told_to_whom_it_concerns = self.commit_all(&session, &old).await;
         let oldest = mounted.inodes.dirty().iter().map(age).max()?;
         Some(OLD.saturating_sub(oldest).max(AGAIN))
     }

@@ -150,7 +150,7 @@ impl Client {
             // The bytes of the piece that have been asked for in this call, and those in front of them.
             let Some(mut rest) = reply.to.take() else { return Ok(total + reply.count) };
             if self.is_uncertain(&session.mounted, inode) {
-                self.make_stable(session, inode).await?;
+                self.commit(session, inode).await?;
                 let Some(whole) = front.join(rest) else { return Ok(total + reply.count) };
                 (front, total) = (Destination::default(), 0);
                 reply = session.nfs.read(&inode.handle, at, whole, deadline).done().await?;
@@ -184,7 +184,15 @@ impl Client {
 
     /// As [`Client::pwrite`] at the file's position, or at its end with O_APPEND; the position moves behind.
     pub async fn write(self: Arc<Self>, file: Arc<File>, from: Source) -> Result<usize> {
-        let turn = self.turn(&file).await;
+        // Whoever comes after it waits for it, also while it waits for its turn.
+        let mut _submission = None;
+        let turn = match file.position.order.try_guard() {
+            Some(turn) => Ok(turn),
+            None => {
+                _submission = Some(file.inode.order.submit());
+                self.turn(&file).await
+            }
+        };
         let _turn = turn.map_err(|error| error.during("write").at(&file.path))?;
         if file.appends() && from.len() > 0 {
             return Box::pin(self.append(&file, from)).await;
@@ -198,6 +206,7 @@ impl Client {
     /// Writes where the server says that the file ends. Between this and the WRITE another client may append as well:
     /// NFSv3 has no way to prevent that.
     async fn append(self: &Arc<Self>, file: &Arc<File>, from: Source) -> Result<usize> {
+        let _submission = file.inode.order.submit();
         let size = async {
             let session = self.session_of(file)?;
             file.writable()?;
@@ -227,7 +236,9 @@ impl Client {
         if from.len() == 0 {
             return Ok(0);
         }
+        let mut _submission = None;
         if self.is_full() {
+            _submission = Some(inode.order.submit());
             Box::pin(self.make_room(session)).await?;
         }
         {

@@ -1,4 +1,7 @@
 //! The order of what changes the data of a file: WRITEs side by side, and what must not run beside them alone.
+//!
+//! A write belongs to the file from its submission on, also while it still waits for its turn or for memory: whoever
+//! comes after it (close, fsync, SETATTR) waits for it. It is active while a WRITE is under way.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -13,10 +16,13 @@ pub struct WriteOrder(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// WRITEs under way, counted for each epoch: a barrier ends one. The last is the epoch of those that begin now.
-    active: VecDeque<usize>,
+    /// Writes submitted and not ended, counted for each epoch: a barrier ends one. The last is that of writes that are
+    /// submitted now.
+    submitted: VecDeque<usize>,
     /// The number of the first of these epochs.
     first_epoch: u64,
+    /// Writes with a WRITE under way.
+    active: usize,
     exclusive: bool,
     waiting_exclusive: usize,
     wakers: Vec<Waker>,
@@ -24,37 +30,41 @@ struct State {
 
 impl State {
     fn current_epoch(&self) -> u64 {
-        self.first_epoch + (self.active.len() as u64).saturating_sub(1)
+        self.first_epoch + (self.submitted.len() as u64).saturating_sub(1)
     }
 
-    fn begin(&mut self) -> u64 {
-        match self.active.back_mut() {
+    fn submit(&mut self) -> u64 {
+        match self.submitted.back_mut() {
             Some(count) => *count += 1,
-            None => self.active.push_back(1),
+            None => self.submitted.push_back(1),
         }
         self.current_epoch()
     }
 
+    /// Whether a WRITE may begin; it is counted then.
+    fn activate(&mut self) -> bool {
+        let excluded = self.exclusive || self.waiting_exclusive > 0;
+        self.active += usize::from(!excluded);
+        !excluded
+    }
+
     fn end(&mut self, epoch: u64) {
-        if let Some(count) = self.active.get_mut(epoch.saturating_sub(self.first_epoch) as usize) {
+        if let Some(count) = self.submitted.get_mut(epoch.saturating_sub(self.first_epoch) as usize) {
             *count = count.saturating_sub(1);
         }
         // The current epoch stays: barriers refer to it.
-        while self.active.len() > 1 && self.active.front() == Some(&0) {
-            self.active.pop_front();
+        while self.submitted.len() > 1 && self.submitted.front() == Some(&0) {
+            self.submitted.pop_front();
             self.first_epoch += 1;
         }
     }
-
-    fn is_idle(&self) -> bool {
-        self.active.iter().all(|count| *count == 0)
-    }
 }
 
-/// A WRITE under way.
-pub struct WriteGuard<'a> {
+/// A write that has been submitted; it ends with this.
+pub struct Submission<'a> {
     order: &'a WriteOrder,
     epoch: u64,
+    active: bool,
 }
 
 /// No WRITE is under way, and none begins.
@@ -64,28 +74,44 @@ pub struct ExclusiveGuard<'a>(&'a WriteOrder);
 struct Intent<'a>(&'a WriteOrder);
 
 impl WriteOrder {
-    /// Begins a WRITE, unless somebody excludes them; it is to be ended by [`WriteOrder::end_write`].
+    /// Submits a write and makes it active, unless somebody excludes that; [`WriteOrder::end_write`] has to be called.
     pub fn try_begin_write(&self) -> Option<u64> {
         let mut state = lock(&self.0);
-        let excluded = state.exclusive || state.waiting_exclusive > 0;
-        (!excluded).then(|| state.begin())
+        state.activate().then(|| state.submit())
     }
 
     pub fn end_write(&self, epoch: u64) {
-        self.change(|state| state.end(epoch));
+        self.change(|state| {
+            state.active = state.active.saturating_sub(1);
+            state.end(epoch);
+        });
     }
 
-    /// Begins a WRITE. Those who wait to be exclusive come first.
-    pub async fn write(&self) -> WriteGuard<'_> {
-        let begin = |context: &mut Context<'_>| {
-            let mut state = lock(&self.0);
-            if state.exclusive || state.waiting_exclusive > 0 {
-                state.wakers.push(context.waker().clone());
-                return Poll::Pending;
+    /// Submits a write that has to wait for something else before it is active.
+    pub fn submit(&self) -> Submission<'_> {
+        Submission { order: self, epoch: lock(&self.0).submit(), active: false }
+    }
+
+    /// Submits a write, and waits until it is active.
+    pub async fn write(&self) -> Submission<'_> {
+        let epoch = self.try_begin_write();
+        match epoch {
+            Some(epoch) => Submission { order: self, epoch, active: true },
+            None => {
+                let mut submission = self.submit();
+                let activate = |context: &mut Context<'_>| {
+                    let mut state = lock(&self.0);
+                    if state.activate() {
+                        return Poll::Ready(());
+                    }
+                    state.wakers.push(context.waker().clone());
+                    Poll::Pending
+                };
+                poll_fn(activate).await;
+                submission.active = true;
+                submission
             }
-            Poll::Ready(WriteGuard { order: self, epoch: state.begin() })
-        };
-        poll_fn(begin).await
+        }
     }
 
     /// Waits until no WRITE is under way, and keeps others from beginning.
@@ -94,7 +120,7 @@ impl WriteOrder {
         let _intent = Intent(self);
         let begin = |context: &mut Context<'_>| {
             let mut state = lock(&self.0);
-            if state.exclusive || !state.is_idle() {
+            if state.exclusive || state.active > 0 {
                 state.wakers.push(context.waker().clone());
                 return Poll::Pending;
             }
@@ -104,20 +130,20 @@ impl WriteOrder {
         poll_fn(begin).await
     }
 
-    /// Waits until all WRITEs that have begun before this have ended. Others go on.
+    /// Waits until all writes that were submitted before this have ended. Others go on. Never part of a write.
     pub async fn barrier(&self) {
         let mut before = None;
         let wait = |context: &mut Context<'_>| {
             let mut state = lock(&self.0);
             let before = *before.get_or_insert_with(|| {
                 let current = state.current_epoch();
-                if state.active.back().is_some_and(|count| *count > 0) {
-                    state.active.push_back(0);
+                if state.submitted.back().is_some_and(|count| *count > 0) {
+                    state.submitted.push_back(0);
                 }
                 current
             });
             let epochs = (before + 1).saturating_sub(state.first_epoch) as usize;
-            if state.active.iter().take(epochs).all(|count| *count == 0) {
+            if state.submitted.iter().take(epochs).all(|count| *count == 0) {
                 return Poll::Ready(());
             }
             state.wakers.push(context.waker().clone());
@@ -126,9 +152,9 @@ impl WriteOrder {
         poll_fn(wait).await;
     }
 
-    /// Whether a WRITE is under way.
+    /// Whether a write has been submitted that has not ended.
     pub fn is_busy(&self) -> bool {
-        !lock(&self.0).is_idle()
+        lock(&self.0).submitted.iter().any(|count| *count > 0)
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -141,9 +167,12 @@ impl WriteOrder {
     }
 }
 
-impl Drop for WriteGuard<'_> {
+impl Drop for Submission<'_> {
     fn drop(&mut self) {
-        self.order.end_write(self.epoch);
+        match self.active {
+            true => self.order.end_write(self.epoch),
+            false => self.order.change(|state| state.end(self.epoch)),
+        }
     }
 }
 
@@ -192,6 +221,22 @@ mod tests {
         assert!(poll(late.as_mut()).is_some() && order.is_busy());
         order.end_write(third);
         assert!(!order.is_busy() && poll(pin!(order.barrier())).is_some());
+    }
+
+    #[test]
+    fn what_is_submitted_and_not_active_holds_up_barriers_only() {
+        let order = WriteOrder::default();
+        let waiting = order.submit();
+        assert!(poll(pin!(order.exclusive())).is_some() && poll(pin!(order.barrier())).is_none());
+        let exclusive = poll(pin!(order.exclusive())).unwrap();
+        let mut excluded = pin!(order.write());
+        assert!(poll(excluded.as_mut()).is_none());
+        drop(waiting);
+        let mut barrier = pin!(order.barrier());
+        assert!(poll(barrier.as_mut()).is_none(), "the excluded write was submitted before");
+        drop(exclusive);
+        drop(poll(excluded.as_mut()).unwrap());
+        assert!(poll(barrier.as_mut()).is_some());
     }
 
     #[test]

@@ -49,6 +49,10 @@ impl State {
     }
 
     fn end(&mut self, epoch: u64) {
+        if let ([count], []) = self.submitted.as_mut_slices() {
+            *count = count.saturating_sub(1);
+            return;
+        }
         if let Some(count) = self.submitted.get_mut(epoch.saturating_sub(self.first_epoch) as usize) {
             *count = count.saturating_sub(1);
         }
@@ -161,6 +165,9 @@ impl WriteOrder {
         let wakers = {
             let mut state = lock(&self.0);
             change(&mut state);
+            if state.wakers.is_empty() {
+                return;
+            }
             std::mem::take(&mut state.wakers)
         };
         wakers.into_iter().for_each(Waker::wake);

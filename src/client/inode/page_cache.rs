@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::client::Settings;
@@ -57,31 +58,26 @@ struct Page {
 
 /// The pages of one file.
 #[derive(Default)]
-pub struct PageCache(Mutex<Pages>);
+pub struct PageCache {
+    pages: Mutex<Pages>,
+    /// Changes with every invalidation.
+    generation: AtomicU64,
+    /// There are pages, or there will be some in a moment.
+    used: AtomicBool,
+}
 
 #[derive(Default)]
 struct Pages {
     by_number: HashMap<u64, Page>,
     /// Page numbers, the one stored first in front.
     order: VecDeque<u64>,
-    generation: u64,
-}
-
-impl Pages {
-    fn invalidate(&mut self) {
-        self.generation += 1;
-        if !self.order.is_empty() {
-            self.by_number = HashMap::new();
-            self.order = VecDeque::new();
-        }
-    }
 }
 
 impl PageCache {
     /// Copies `to.len()` bytes from `offset` on, or those up to the end of the file; None unless all are there and
     /// fresh.
     pub fn copy(&self, policy: Policy, now: Instant, offset: u64, to: &mut [u8]) -> Option<usize> {
-        let pages = lock(&self.0);
+        let pages = lock(&self.pages);
         let mut done = 0;
         while done < to.len() {
             let at = offset + done as u64;
@@ -102,7 +98,7 @@ impl PageCache {
 
     /// Changes with every invalidation: what was read before one must not be stored after it.
     pub fn generation(&self) -> u64 {
-        lock(&self.0).generation
+        self.generation.load(Ordering::SeqCst)
     }
 
     /// Keeps `bytes` read from `start` on (the beginning of a page) when nothing was invalidated meanwhile.
@@ -115,8 +111,10 @@ impl PageCache {
         bytes: &[u8],
         at_end: bool,
     ) {
-        let mut pages = lock(&self.0);
-        if pages.generation != generation {
+        let mut pages = lock(&self.pages);
+        // In this order: either the invalidation sees that there is something to drop, or this sees the invalidation.
+        self.used.store(true, Ordering::SeqCst);
+        if self.generation() != generation {
             return;
         }
         let chunks = bytes.chunks(PAGE).filter(|chunk| at_end || chunk.len() == PAGE);
@@ -137,7 +135,12 @@ impl PageCache {
 
     /// Drops all pages.
     pub fn invalidate(&self) {
-        lock(&self.0).invalidate();
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        if self.used.load(Ordering::SeqCst) {
+            let mut pages = lock(&self.pages);
+            self.used.store(false, Ordering::SeqCst);
+            *pages = Pages::default();
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::guard::{guard, guard_or, stop_panics};
 use super::objects::{DIRECTORIES, OpenDirectory};
 use super::types::{NFS_BLKSIZE, nfs_cb, nfs_context, nfsdir, nfsdirent};
 use crate::client::{Attributes, Time};
+use crate::error::Result;
 
 /// Opens a directory and reads all its entries, which then do not change any more (RFC 1813, READDIRPLUS). Stores
 /// it in `*nfsdir`, to be closed with nfs_closedir(), or NULL after an error. Returns 0 or -errno.
@@ -80,16 +81,25 @@ pub extern "C" fn nfs_rewinddir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
 /// Closes a directory. Its entries are gone. The context may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_closedir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
-    if with(nfs, nfsdir, |_| ()).is_some() {
+    if with_any(nfs, nfsdir, |_| Ok(())).is_some() {
         let _ = DIRECTORIES.take(nfsdir); // another thread may have been faster
     }
 }
 
 /// Does something with a directory, for which the server is not needed, and the context only to tell an error.
 fn with<T>(nfs: *mut nfs_context, nfsdir: *mut nfsdir, act: impl FnOnce(&OpenDirectory) -> T) -> Option<T> {
+    with_any(nfs, nfsdir, |directory| directory.check().map(|()| act(directory)))
+}
+
+/// As [`with`], also when the mount of the directory has ended.
+fn with_any<T>(
+    nfs: *mut nfs_context,
+    nfsdir: *mut nfsdir,
+    act: impl FnOnce(&OpenDirectory) -> Result<T>,
+) -> Option<T> {
     // As long as the directory is open, so is the context it belongs to.
     let act = |directory: &OpenDirectory| match nfs.is_null() || directory.is_of(nfs) {
-        true => Ok(act(directory)),
+        true => act(directory),
         false => Err(foreign("directory")),
     };
     match stop_panics(|| DIRECTORIES.look(nfsdir, act)?) {

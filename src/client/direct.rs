@@ -72,7 +72,7 @@ impl Client {
             let with_one_call = |shared: &&Arc<Shared>| {
                 shared.policy.is_none()
                     && (1..=shared.read_piece).contains(&to.len())
-                    && file.belongs_to(&shared.mounted)
+                    && file.mount.check().is_ok()
                     && file.locking.check().is_ok()
             };
             let shared = shared.ok().filter(with_one_call);
@@ -107,7 +107,7 @@ impl Client {
             let with_one_call = |shared: &&Arc<Shared>| {
                 !appends
                     && (1..=shared.write_piece).contains(&from.len())
-                    && file.belongs_to(&shared.mounted)
+                    && file.mount.check().is_ok()
                     && file.writable().is_ok()
                     && file.locking.check().is_ok()
                     && !file.inode.errors.has_news(&file.errors)

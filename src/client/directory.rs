@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::entries::{Entries, Entry};
+use super::mount::MountLife;
 use super::{Client, LastLink, Session};
 use crate::attributes::{Attributes, Handle};
 use crate::error::{Error, Result};
@@ -31,6 +32,7 @@ pub struct Directory {
     pub client_id: u64,
     /// In the server's order.
     pub entries: Entries,
+    pub mount: MountLife,
 }
 
 impl Client {
@@ -46,7 +48,7 @@ impl Client {
                 client.check_all(&session).await?;
                 entries = client.read_directory(&session, &handle, &place).await?;
             }
-            Ok(Directory { client_id: client.id(), entries })
+            Ok(Directory { client_id: client.id(), entries, mount: session.mounted.life.clone() })
         });
         open.await.map_err(|error: Error| error.during("opendir").at(path))
     }

@@ -7,7 +7,7 @@ use libc::c_int;
 
 use super::inode::{ErrorCursor, Inode, Writer};
 use super::locks::Locking;
-use super::mount::Mounted;
+use super::mount::MountLife;
 use super::path::Object;
 use super::{Client, LastLink, Session};
 use crate::attributes::{Attributes, FileType, Handle, SetAttributes};
@@ -17,7 +17,7 @@ use crate::executor::{AsyncMutex, AsyncMutexGuard};
 /// An open file: what one handle has of its own. What all handles of the file share is its [`Inode`].
 pub struct File {
     client: u64,
-    mount: u64,
+    pub(super) mount: MountLife,
     pub(super) handle: Handle,
     pub(super) inode: Arc<Inode>,
     pub(super) flags: c_int,
@@ -64,7 +64,7 @@ impl File {
         }
         Arc::new(Self {
             client: client.id(),
-            mount: session.mounted.id,
+            mount: session.mounted.life.clone(),
             handle,
             flags,
             path: path.to_vec(),
@@ -80,11 +80,6 @@ impl File {
     /// The id of the context it was opened with.
     pub fn client_id(&self) -> u64 {
         self.client
-    }
-
-    /// Whether the mount that it was opened on is this one.
-    pub(super) fn belongs_to(&self, mounted: &Mounted) -> bool {
-        self.mount == mounted.id
     }
 
     /// EBADF unless it is open for writing.

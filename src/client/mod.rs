@@ -39,7 +39,7 @@ pub use discovery::find_local_servers;
 pub use entries::Entries;
 pub use file::File;
 pub use locks::{Change, Span};
-pub use mount::exports;
+pub use mount::{MountLife, exports};
 pub use path::LastLink;
 pub use settings::Settings;
 
@@ -122,6 +122,9 @@ impl Client {
     /// The former mount.
     fn replace_mount(&self, mounted: Option<Mounted>) -> Option<Arc<Mounted>> {
         let former = std::mem::replace(&mut *lock(&self.mounted), mounted.map(Arc::new));
+        if let Some(former) = &former {
+            former.life.end();
+        }
         self.forget_shared();
         former
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -36,8 +36,7 @@ const TRANSFER: std::ops::RangeInclusive<u32> = 512..=1 << 20;
 
 /// A mounted export.
 pub struct Mounted {
-    /// Differs from one mount of the process to the next.
-    pub id: u64,
+    pub life: MountLife,
     pub transport: Transport,
     pub inodes: Inodes,
     pub lives: Lives,
@@ -54,6 +53,24 @@ pub struct Mounted {
     /// Places below where another file system begins, by their path from the root on, as they were come upon; with
     /// the root of that export, or None where it is not exported by itself.
     nested: Mutex<HashMap<Vec<u8>, Option<Handle>>>,
+}
+
+/// Whether a mount has ended: what was opened on it is not to be used any more, whatever is mounted later.
+#[derive(Clone, Default)]
+pub struct MountLife(Arc<AtomicBool>);
+
+impl MountLife {
+    pub fn end(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// EBADF when it has ended.
+    pub fn check(&self) -> Result<()> {
+        match self.0.load(Ordering::SeqCst) {
+            true => Err(Error::new(libc::EBADF, "the export that it was opened on has been unmounted")),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Where the two services of a server are.
@@ -152,7 +169,7 @@ impl Client {
             return Err(Error::new(libc::ENOTDIR, "what the server exports is not a directory"));
         }
         Ok(Mounted {
-            id: next_id(),
+            life: MountLife::default(),
             transport,
             inodes: Inodes::new(self.retained.clone()),
             lives: Lives::default(),
@@ -280,7 +297,7 @@ impl Client {
     pub fn adopt(&self, stream: crate::io::Stream, root: &[u8], limits: Limits) -> Result<()> {
         let (mount_service, nfs_service) = (stream.peer(), stream.peer());
         let mounted = Mounted {
-            id: next_id(),
+            life: MountLife::default(),
             transport: Transport::new(&self.reactor, stream),
             inodes: Inodes::new(self.retained.clone()),
             lives: Lives::default(),
@@ -310,11 +327,6 @@ pub async fn exports(client: Arc<Client>, server: Vec<u8>) -> Result<Vec<Export>
         client.mount_client(services.mount, deadline).await?.exports().await
     };
     client.reactor.until(deadline, ask).await.map_err(|error| error.during("list the exports of").at(&server))
-}
-
-fn next_id() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Mounted {

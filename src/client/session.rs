@@ -86,11 +86,9 @@ impl Client {
 
     /// As [`Client::session`], for an operation on an open file; EBADF when its mount has ended.
     pub(super) fn session_of(&self, file: &File) -> Result<Session> {
-        match self.session() {
-            Ok(session) if file.belongs_to(&session.mounted) => Ok(session),
-            Err(error) if error.errno() != libc::ENOTCONN => Err(error),
-            _ => Err(Error::new(libc::EBADF, "the export that the file was opened on has been unmounted")),
-        }
+        let session = self.session();
+        file.mount.check()?; // afterwards: if it has not ended, the session is of this mount
+        session
     }
 
     pub(super) fn shared(&self) -> Result<Arc<Shared>> {

@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex};
 use once_cell::sync::OnceCell;
 
 use crate::abi::types::{nfs_context, nfsdirent};
-use crate::client::{Attributes, Directory, Entries};
+use crate::client::{Attributes, Directory, Entries, MountLife};
+use crate::error::Result;
 use crate::sync::lock;
 
 /// A directory with its entries as C sees them.
 pub struct OpenDirectory {
     client_id: u64,
+    mount: MountLife,
     /// The address that is the context's handle.
     context: usize,
     length: usize,
@@ -39,10 +41,11 @@ unsafe impl Sync for Records {}
 impl OpenDirectory {
     /// Of the context whose handle is `nfs`.
     pub fn new(nfs: *mut nfs_context, directory: Directory) -> Arc<Self> {
-        let Directory { client_id, entries } = directory;
+        let Directory { client_id, entries, mount } = directory;
         let (length, position) = (entries.len(), AtomicUsize::new(0));
         Arc::new(Self {
             client_id,
+            mount,
             context: nfs.addr(),
             length,
             position,
@@ -53,6 +56,11 @@ impl OpenDirectory {
 
     pub fn client_id(&self) -> u64 {
         self.client_id
+    }
+
+    /// EBADF when its mount has ended.
+    pub fn check(&self) -> Result<()> {
+        self.mount.check()
     }
 
     /// Whether it was opened with the context whose handle is `nfs`.

@@ -53,17 +53,19 @@ pub unsafe extern "C" fn nfs_mount_async(
     })
 }
 
-/// Tells the server that the export is not used any more. The context can be mounted again. Returns 0 or
-/// -errno.
+/// Ends the use of an export. Calls that are under way end with -EINTR first: when this returns, none of them uses a
+/// buffer any more. What was written is made stable; files and directories that are open can only be closed from now on,
+/// which tells an error when that failed. The context can be mounted again. Returns 0 or -errno.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_umount(nfs: *mut nfs_context) -> c_int {
     guard(nfs, |context| {
+        context.client.end_operations_of_mount();
         context.run(|client| client.umount())?;
         Ok(0)
     })
 }
 
-/// Like nfs_umount(), asynchronous. The callback gets 0.
+/// Like nfs_umount(), asynchronous. The callback gets 0; those of calls that are under way come before it.
 ///
 /// # Safety
 /// `cb` can be called with `private_data`.
@@ -76,6 +78,7 @@ pub unsafe extern "C" fn nfs_umount_async(
     guard(nfs, |context| {
         // SAFETY: by the contract above.
         let callback = unsafe { Callback::new(nfs, cb, private_data)? };
+        context.client.end_operations_of_mount();
         context.submit(callback, context.client.clone().umount())
     })
 }

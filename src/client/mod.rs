@@ -189,6 +189,15 @@ impl Client {
         service.map(ServiceThread::stop).ok_or_else(|| Error::new(libc::ESRCH, "there is no service thread"))
     }
 
+    /// Before an umount: ends all operations that are under way, if something is mounted. When this returns, none of
+    /// them uses its caller's memory any more.
+    pub fn end_operations_of_mount(&self) {
+        if lock(&self.mounted).is_some() {
+            let why = "the export was unmounted before the call was complete";
+            self.executor.cancel_operations(&Error::new(libc::EINTR, why));
+        }
+    }
+
     /// Ends all that is under way with EINTR, callbacks included, gives all locks back and closes the connection.
     pub fn shut_down(&self) {
         let alone = self.executor.shut_down();

@@ -1,6 +1,8 @@
-//! Who turns the crank of a context: one thread at a time, or one thread alone.
+//! Who runs the event loop of a context: one thread at a time, or a service thread while it is not in a callback.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::threads::{ThreadMark, this_thread};
 use crate::sync::lock;
@@ -10,6 +12,8 @@ use crate::sync::lock;
 pub struct Driver {
     state: Mutex<State>,
     changed: Condvar,
+    /// There is a thread that serves.
+    is_served: AtomicBool,
 }
 
 #[derive(Default)]
@@ -18,12 +22,14 @@ struct State {
     waiters: usize,
     /// The thread that serves, while there is one.
     server: Option<ThreadMark>,
+    /// Callbacks that it is in: others may run the event loop meanwhile.
+    server_away: usize,
 }
 
 impl State {
-    /// Whether the calling thread may turn it now.
+    /// Whether the calling thread may run it now.
     fn is_free(&self) -> bool {
-        !self.busy && self.is_ours()
+        !self.busy && (self.server_away > 0 || self.is_ours())
     }
 
     fn is_ours(&self) -> bool {
@@ -31,14 +37,14 @@ impl State {
     }
 }
 
-/// The right to turn the crank; given back even when something panics.
+/// The right to run the event loop; given back even when something panics.
 pub struct DriverGuard<'a>(&'a Driver);
 
 impl Drop for DriverGuard<'_> {
     fn drop(&mut self) {
         let mut state = lock(&self.0.state);
         state.busy = false;
-        let nobody_else_may = state.server.is_some() && state.is_ours();
+        let nobody_else_may = state.server.is_some() && state.server_away == 0 && state.is_ours();
         if state.waiters > 0 && !nobody_else_may {
             self.0.changed.notify_all();
         }
@@ -52,7 +58,8 @@ impl Drop for ExclusiveDriver<'_> {
     fn drop(&mut self) {
         let mut state = lock(&self.0.state);
         if state.is_ours() {
-            state.server = None; // there is no later one
+            (state.server, state.server_away) = (None, 0); // there is no later one
+            self.0.is_served.store(false, Ordering::SeqCst);
         }
         if state.waiters > 0 {
             self.0.changed.notify_all();
@@ -60,8 +67,18 @@ impl Drop for ExclusiveDriver<'_> {
     }
 }
 
+/// The thread that serves is in a callback.
+pub struct Away<'a>(&'a Driver);
+
+impl Drop for Away<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.0.state);
+        state.server_away = state.server_away.saturating_sub(1);
+    }
+}
+
 impl Driver {
-    /// The right to turn it, when it is free for the calling thread.
+    /// The right to run it, when it is free for the calling thread.
     pub fn take(&self) -> Option<DriverGuard<'_>> {
         let mut state = lock(&self.state);
         if !state.is_free() {
@@ -71,12 +88,19 @@ impl Driver {
         Some(DriverGuard(self))
     }
 
-    /// Waits until it is free for the calling thread, or the wait is `over`; see [`Driver::look_again`].
-    pub fn wait(&self, over: impl Fn() -> bool) {
+    /// Waits until it is free for the calling thread, the wait is `over` (see [`Driver::look_again`]), or `until`.
+    pub fn wait(&self, over: impl Fn() -> bool, until: Option<Instant>) {
         let mut state = lock(&self.state);
         state.waiters += 1;
         while !state.is_free() && !over() {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => break,
+                Some(left) => {
+                    let waited = self.changed.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
         state.waiters -= 1;
     }
@@ -88,22 +112,34 @@ impl Driver {
         }
     }
 
-    /// Does what must not be done while another thread turns.
-    pub fn if_free(&self, action: impl FnOnce()) {
-        let state = lock(&self.state);
-        if state.is_free() {
-            action();
-        }
-    }
-
-    /// Whether turning it and running callbacks is left to the calling thread, or to nobody.
+    /// Whether callbacks are left to the calling thread, or to nobody.
     pub fn is_ours(&self) -> bool {
         lock(&self.state).is_ours()
+    }
+
+    /// Whether there is a thread that serves.
+    pub fn is_served(&self) -> bool {
+        self.is_served.load(Ordering::SeqCst)
     }
 
     /// Leaves it to the calling thread alone, as long as that holds the result.
     pub fn serve(&self) -> ExclusiveDriver<'_> {
         lock(&self.state).server = Some(this_thread());
+        self.is_served.store(true, Ordering::SeqCst);
         ExclusiveDriver(self)
+    }
+
+    /// For a callback: if the calling thread is the one that serves, others run the event loop until the result is
+    /// dropped.
+    pub fn step_away(&self) -> Option<Away<'_>> {
+        let mut state = lock(&self.state);
+        if state.server != Some(this_thread()) {
+            return None;
+        }
+        state.server_away += 1;
+        if state.waiters > 0 {
+            self.changed.notify_all();
+        }
+        Some(Away(self))
     }
 }

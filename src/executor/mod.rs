@@ -1,8 +1,11 @@
-//! Who turns the crank: synchronous calls, event loops, and several threads in turns.
+//! Who runs the event loop: synchronous calls, event loops of programs, and several threads in turns.
 //!
-//! Whoever needs progress turns the crank for all; another thread that comes meanwhile sends its own calls and
-//! sleeps until its result is there or the crank is free. There is no thread of our own, unless the program asks for
-//! one ([`Executor::serve`]), which then turns alone.
+//! Whoever needs progress runs it for all; another thread that comes meanwhile sends its own calls and sleeps until its
+//! result is there, the event loop is free, or something is overdue. There is no thread of our own, unless the program
+//! asks for one ([`Executor::serve`]), which then runs the event loop and all callbacks.
+//!
+//! Whatever a thread does to operations of others, it ends with [`Executor::settle`]: nobody else has to remember what
+//! was queued, advanced or completed.
 
 mod driver;
 mod join;
@@ -16,14 +19,14 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::os::fd::RawFd;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 pub use join::{all, join};
-pub use mutex::{AsyncMutex, AsyncMutexGuard};
+pub use mutex::{AsyncMutex, AsyncMutexGuard, Waiting};
 pub use service::ServiceThread;
 pub use single::{Call, CallOperation, End};
 
@@ -45,10 +48,16 @@ pub struct Executor {
     completions: Mutex<VecDeque<Work>>,
     /// Operations of a single call that are not among the completions.
     singles: AtomicUsize,
-    crank: Driver,
-    /// Turns under way: what callbacks queue is sent at the end of the turn.
+    driver: Driver,
+    /// There may be something to do for [`Executor::settle`].
+    unsettled: AtomicBool,
+    /// Turns of event loops of programs under way: what callbacks queue is sent at the end of the turn.
     servicing: AtomicUsize,
     closed: AtomicBool,
+    /// Changes when operations are cancelled: synchronous calls that have begun before end.
+    cancellations: AtomicU64,
+    /// Why they were cancelled last.
+    cancelled: Mutex<Option<Error>>,
     threads: Threads,
     /// Signals of calls that are over, for further ones.
     signals: Mutex<Vec<Arc<Signal>>>,
@@ -58,7 +67,7 @@ pub struct Executor {
 /// An operation that can go on, or is complete.
 enum Work {
     Task(Arc<dyn Task>),
-    SingleCall(Box<dyn SingleCall>),
+    Single(Box<dyn SingleCall>),
 }
 
 /// Wakes a thread that waits for its synchronous call, or ends one that serves.
@@ -75,8 +84,8 @@ impl Wake for Signal {
     fn wake_by_ref(self: &Arc<Self>) {
         self.woken.store(true, Ordering::SeqCst);
         let Some(executor) = self.executor.upgrade() else { return };
-        executor.reactor.ring_if_blocked();
-        executor.crank.look_again();
+        executor.reactor.notify_if_polling();
+        executor.driver.look_again();
     }
 }
 
@@ -94,9 +103,12 @@ impl Executor {
             ready: Mutex::default(),
             completions: Mutex::default(),
             singles: AtomicUsize::new(0),
-            crank: Driver::default(),
+            driver: Driver::default(),
+            unsettled: AtomicBool::new(false),
             servicing: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
+            cancellations: AtomicU64::new(0),
+            cancelled: Mutex::default(),
             threads: Threads::default(),
             signals: Mutex::default(),
             myself: myself.clone(),
@@ -115,7 +127,8 @@ impl Executor {
         Arc::new(Signal { woken: AtomicBool::new(false), executor: self.myself.clone() })
     }
 
-    /// Turns the crank until `operation` is done; EINTR when the context is shut down meanwhile.
+    /// Runs the event loop until `operation` is done; EINTR when the context is shut down meanwhile, and the reason
+    /// when operations are cancelled.
     pub fn run<T>(&self, operation: impl Future<Output = Result<T>>) -> Result<T> {
         let _inside = self.threads.enter();
         let spare = lock(&self.signals).pop();
@@ -127,10 +140,12 @@ impl Executor {
                 signals.push(signal);
             }
         }
+        self.settle();
         result
     }
 
     fn run_until<T>(&self, signal: &Arc<Signal>, operation: impl Future<Output = Result<T>>) -> Result<T> {
+        let began = self.cancellations.load(Ordering::SeqCst);
         let mut operation = pin!(operation);
         let waker = Waker::from(signal.clone());
         let mut context = Context::from_waker(&waker);
@@ -140,109 +155,171 @@ impl Executor {
                 return result;
             }
             while !signal.woken.load(Ordering::SeqCst) {
-                self.open()?;
-                self.turn_for(signal)?;
+                self.still_wanted(began)?;
+                self.turn(signal, || self.still_wanted(began).is_err())?;
             }
-            self.open()?;
+            self.still_wanted(began)?;
         }
     }
 
-    /// As [`Executor::run`], after [`Executor::shut_down`]: nobody else turns the crank any more.
+    /// Why a synchronous call is to end, if it is.
+    fn still_wanted(&self, began: u64) -> Result<()> {
+        if self.cancellations.load(Ordering::SeqCst) != began {
+            let why = lock(&self.cancelled).clone();
+            return Err(why.unwrap_or_else(|| Error::new(libc::EINTR, "the call was cancelled")));
+        }
+        self.open()
+    }
+
+    /// As [`Executor::run`], after [`Executor::shut_down`]: nobody else runs the event loop any more.
     pub fn run_last<T>(&self, operation: impl Future<Output = Result<T>>) -> Result<T> {
         let mut operation = pin!(operation);
         let signal = self.signal();
         let waker = Waker::from(signal.clone());
         let mut context = Context::from_waker(&waker);
         let busy = || Error::new(libc::EINTR, "a thread that cannot be interrupted is in the way");
-        let _turning = self.crank.take().ok_or_else(busy)?;
+        let _driving = self.driver.take().ok_or_else(busy)?;
         loop {
             signal.woken.store(false, Ordering::SeqCst);
             if let Poll::Ready(result) = operation.as_mut().poll(&mut context) {
                 return result;
             }
             while !signal.woken.load(Ordering::SeqCst) {
-                self.reactor.turn(|| !signal.woken.load(Ordering::SeqCst))?;
+                self.reactor.run_once(|| !signal.woken.load(Ordering::SeqCst), true)?;
             }
         }
     }
 
-    /// Turns the crank for all threads, and runs all callbacks, until `end` is woken or the context is shut down.
+    /// Runs the event loop for all threads, and all callbacks, until `end` is woken or the context is shut down.
     /// `started` is called when this has begun.
     pub fn serve(&self, end: &Signal, started: impl FnOnce()) {
         const AFTER_AN_ERROR: Duration = Duration::from_millis(10);
         let _inside = self.threads.enter();
-        let _serving = self.crank.serve();
-        self.reactor.ring_if_blocked(); // who turns now is to make room
+        let serving = self.driver.serve();
+        self.reactor.notify_if_polling(); // who waits now is to make room
         started();
         while !end.woken.load(Ordering::SeqCst) && self.open().is_ok() {
-            if self.turn_for(end).is_err() {
+            if self.turn(end, || self.open().is_err()).is_err() {
                 thread::sleep(AFTER_AN_ERROR); // the system has no memory for poll(2): do not make it worse
             }
         }
+        drop(serving);
+        self.unsettled.store(true, Ordering::SeqCst);
+        self.settle();
     }
 
-    /// Turns the crank once, or sleeps while another thread does.
-    fn turn_for(&self, signal: &Signal) -> Result<()> {
-        let Some(turning) = self.crank.take() else {
-            self.reactor.flush();
-            self.reactor.ring_if_blocked(); // our deadline may be the next one
-            self.crank.wait(|| signal.woken.load(Ordering::SeqCst) || self.open().is_err());
-            return Ok(());
+    /// One turn of the event loop, or a sleep while another thread runs it. It ends early when the signal is woken or
+    /// the wait is `over`.
+    fn turn(&self, signal: &Signal, over: impl Fn() -> bool) -> Result<()> {
+        let may_wait = || !signal.woken.load(Ordering::SeqCst) && !self.has_work() && !over();
+        let result = match self.driver.take() {
+            Some(driving) => {
+                // Where there is a wait for others, or for submissions, that must be possible to end at any time.
+                let may_receive = !self.driver.is_served() && !mutex::is_any_waiting();
+                let result = self.reactor.run_once(may_wait, may_receive);
+                drop(driving);
+                result
+            }
+            None => {
+                self.reactor.flush();
+                let (deadline, completes) = (self.reactor.deadline(), self.may_complete());
+                // Asked while the driver's state is locked: it must not be looked at there.
+                let is_over = || {
+                    let has_work =
+                        !lock(&self.ready).is_empty() || completes && !lock(&self.completions).is_empty();
+                    signal.woken.load(Ordering::SeqCst) || has_work || over()
+                };
+                self.driver.wait(is_over, deadline);
+                if deadline.is_some_and(|deadline| deadline <= self.reactor.now()) {
+                    self.reactor.expire();
+                }
+                Ok(())
+            }
         };
-        let may_wait = || !signal.woken.load(Ordering::SeqCst) && !self.has_work() && self.open().is_ok();
-        let result = self.reactor.turn(may_wait);
-        drop(turning);
-        if self.crank.is_ours() {
-            self.run_ready();
+        self.run_ready();
+        if self.has_completions() {
             self.run_completions();
         }
+        self.settle();
         result
     }
 
+    /// Whether the calling thread may run callbacks from a synchronous call. In a callback it may not: they would run on
+    /// top of each other without end.
+    fn may_complete(&self) -> bool {
+        self.driver.is_ours() && !self.threads.is_in_callback()
+    }
+
+    /// Whether there are callbacks to run for the calling thread.
+    fn has_completions(&self) -> bool {
+        !lock(&self.completions).is_empty() && self.may_complete()
+    }
+
+    /// Whether there is something to do for the calling thread.
     fn has_work(&self) -> bool {
+        !lock(&self.ready).is_empty() || self.has_completions()
+    }
+
+    /// Whether there is something to do for anybody.
+    fn has_any_work(&self) -> bool {
         !lock(&self.ready).is_empty() || !lock(&self.completions).is_empty()
+    }
+
+    /// The end of everything that a thread does here: operations that can advance do so, what they have queued is sent,
+    /// deadlines are armed, and whoever may run the callbacks that are due hears of them.
+    fn settle(&self) {
+        while self.unsettled.swap(false, Ordering::SeqCst) {
+            self.run_ready();
+            self.reactor.flush();
+            if !lock(&self.completions).is_empty() {
+                self.reactor.notify_program();
+                self.reactor.notify_if_polling();
+                self.driver.look_again();
+            }
+        }
     }
 
     /// One turn of a program's own event loop.
     pub fn service(&self) -> Result<()> {
         let _inside = self.threads.enter();
-        let Some(turning) = self.crank.take() else {
-            self.reactor.flush();
-            return Ok(());
-        };
-        let result = self.reactor.turn_now();
-        drop(turning);
         self.servicing.fetch_add(1, Ordering::SeqCst);
+        // Another thread may be waiting for replies meanwhile: then there is nothing to receive.
+        let result = match self.driver.take() {
+            Some(driving) => {
+                let result = self.reactor.run_pending();
+                drop(driving);
+                result
+            }
+            None => {
+                self.reactor.prepare_wait();
+                Ok(())
+            }
+        };
         self.run_ready();
-        self.run_completions();
-        self.servicing.fetch_sub(1, Ordering::SeqCst);
-        self.reactor.flush();
-        if self.has_work() {
-            self.reactor.ring();
+        if self.driver.is_ours() {
+            self.run_completions();
         }
+        self.servicing.fetch_sub(1, Ordering::SeqCst);
+        // Also what other threads have submitted, trusting in this turn.
+        self.unsettled.store(true, Ordering::SeqCst);
+        self.settle();
         result
     }
 
     /// The descriptor for the program's event loop.
     pub fn descriptor(&self) -> Result<RawFd> {
         let fd = self.reactor.descriptor()?;
-        if self.has_work() {
-            self.reactor.ring(); // it was done before there was a descriptor
+        if self.has_any_work() {
+            self.reactor.notify_program(); // it was done before there was a descriptor
         }
         Ok(fd)
     }
 
     /// Called before a program waits.
     pub fn prepare_wait(&self) {
-        // While another thread turns, the bell may be there to wake that.
-        self.crank.if_free(|| {
-            if !self.has_work() {
-                self.reactor.silence();
-            }
-        });
-        self.reactor.flush();
-        if self.has_work() {
-            self.reactor.ring(); // a connection was found lost: somebody has to make another one
+        self.reactor.prepare_wait();
+        if self.has_any_work() {
+            self.reactor.notify_program();
         }
     }
 
@@ -269,19 +346,17 @@ impl Executor {
 
     /// The call of such an operation is over. In the middle of a turn.
     pub fn answered(&self, single: Box<dyn SingleCall>) {
-        lock(&self.ready).push_back(Work::SingleCall(single));
-        self.reactor.ring_if_blocked();
+        self.push_ready(Work::Single(single));
     }
 
-    /// Whoever turns the crank learns of operations that were started outside of a turn.
+    /// Whoever runs the event loop learns of operations that were started outside of a turn.
     pub fn submitted(&self) {
-        if self.servicing.load(Ordering::SeqCst) == 0 {
+        if self.driver.is_served() {
+            self.reactor.flush(); // the thread that serves may be in a callback
+        } else if self.servicing.load(Ordering::SeqCst) == 0 {
             self.reactor.submitted();
-            if self.has_work() && self.reactor.has_descriptor() {
-                self.reactor.ring();
-            }
         }
-        self.reactor.ring_if_blocked(); // whoever turns does not know of this yet
+        self.settle();
     }
 
     /// Starts something that nobody waits for: it ends by itself or with the context.
@@ -314,8 +389,18 @@ impl Executor {
 
     /// Called when a task can go on.
     pub(super) fn ready(&self, task: Arc<dyn Task>) {
-        lock(&self.ready).push_back(Work::Task(task));
-        self.reactor.ring_if_blocked();
+        self.push_ready(Work::Task(task));
+    }
+
+    fn push_ready(&self, work: Work) {
+        lock(&self.ready).push_back(work);
+        self.unsettled.store(true, Ordering::SeqCst);
+        self.reactor.notify_if_polling();
+    }
+
+    fn push_completion(&self, completions: &mut VecDeque<Work>, work: Work) {
+        completions.push_back(work);
+        self.unsettled.store(true, Ordering::SeqCst);
     }
 
     /// Goes on with what can.
@@ -324,7 +409,7 @@ impl Executor {
         for work in due.drain(..) {
             match work {
                 Work::Task(task) => self.poll_task(task),
-                Work::SingleCall(single) => self.advance(single),
+                Work::Single(single) => self.advance(single),
             }
         }
         let mut ready = lock(&self.ready);
@@ -341,7 +426,7 @@ impl Executor {
         let mut tasks = lock(&self.tasks);
         tasks.remove(&*task);
         if !task.is_background() {
-            lock(&self.completions).push_back(Work::Task(task));
+            self.push_completion(&mut lock(&self.completions), Work::Task(task));
         }
     }
 
@@ -349,7 +434,9 @@ impl Executor {
         let complete = single.advance(self);
         // Both at once, as above.
         let mut completions = lock(&self.completions);
-        completions.extend(complete.map(Work::SingleCall));
+        if let Some(complete) = complete {
+            self.push_completion(&mut completions, Work::Single(complete));
+        }
         self.singles.fetch_sub(1, Ordering::SeqCst);
     }
 
@@ -366,11 +453,14 @@ impl Executor {
     /// False when there is none.
     fn run_completion(&self) -> bool {
         let next = lock(&self.completions).pop_front(); // the lock is given back before the callback runs
+        let Some(next) = next else { return false };
+        let _in_callback = self.threads.enter_callback();
+        let _away = if self.driver.is_served() { self.driver.step_away() } else { None };
         match next {
-            Some(Work::Task(task)) => task.complete(),
-            Some(Work::SingleCall(single)) => single.complete(),
-            None => return false,
+            Work::Task(task) => task.complete(),
+            Work::Single(single) => single.complete(),
         }
+        self.unsettled.store(true, Ordering::SeqCst);
         true
     }
 
@@ -381,25 +471,42 @@ impl Executor {
         tasks.foreground() + completions.len() + self.singles.load(Ordering::SeqCst)
     }
 
+    /// Ends all operations that are under way, but for those that nobody waits for: when this returns, none of them uses
+    /// memory of its caller any more. Their callbacks are due with `error`, and synchronous calls of other threads
+    /// return it. What begins later is not concerned.
+    pub fn cancel_operations(&self, error: &Error) {
+        let _inside = self.threads.enter();
+        *lock(&self.cancelled) = Some(error.clone());
+        self.cancellations.fetch_add(1, Ordering::SeqCst);
+        let live = lock(&self.tasks).take_foreground();
+        self.cancel(live, error);
+        self.settle();
+    }
+
+    fn cancel(&self, tasks: Vec<Arc<dyn Task>>, error: &Error) {
+        for task in tasks {
+            task.cancel(error.clone());
+            if !task.is_background() {
+                self.push_completion(&mut lock(&self.completions), Work::Task(task));
+            }
+        }
+        self.reactor.with_all(|connection| connection.abandon_completions(error));
+        self.run_ready();
+        self.reactor.notify_if_polling();
+        self.driver.look_again();
+    }
+
     /// Gives up all operations: their callbacks run with EINTR, and the calls of other threads return, before this
     /// does. No new ones start. A thread that does not come back from a callback is not waited for for ever: then this
     /// is false.
     pub fn shut_down(&self) -> bool {
         self.closed.store(true, Ordering::SeqCst);
-        self.reactor.ring_if_blocked();
-        self.crank.look_again();
         let live = lock(&self.tasks).take_all();
-        for task in live {
-            task.cancel(Error::new(libc::EINTR, "the context was destroyed"));
-            if !task.is_background() {
-                lock(&self.completions).push_back(Work::Task(task));
-            }
-        }
-        self.complete_all();
+        self.complete_all(live);
         let mut alone = self.threads.wait_for_others(LEAVING);
         let limit = self.reactor.now() + LEAVING;
         loop {
-            self.complete_all(); // what the others began and completed on their way out
+            self.complete_all(Vec::new()); // what the others began and completed on their way out
             if self.singles.load(Ordering::SeqCst) == 0 || !alone {
                 return alone;
             }
@@ -408,10 +515,8 @@ impl Executor {
         }
     }
 
-    fn complete_all(&self) {
-        let error = Error::new(libc::EINTR, "the context was destroyed");
-        self.reactor.with_all(|connection| connection.abandon_completions(&error));
-        self.run_ready();
+    fn complete_all(&self, tasks: Vec<Arc<dyn Task>>) {
+        self.cancel(tasks, &Error::new(libc::EINTR, "the context was destroyed"));
         while self.run_completion() {}
     }
 }

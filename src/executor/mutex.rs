@@ -4,9 +4,35 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use crate::sync::lock;
+
+/// Operations of the process that wait for others of their context, which other threads may run.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether an operation may be woken by another thread, so that a thread which runs an event loop has to hear of it.
+pub fn is_any_waiting() -> bool {
+    WAITING.load(Ordering::SeqCst) > 0
+}
+
+/// An operation waits for others, as long as this lives.
+#[derive(Debug)]
+pub struct Waiting(());
+
+impl Waiting {
+    pub fn begin() -> Self {
+        WAITING.fetch_add(1, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 /// See the module. A waiting operation that is cancelled leaves the queue.
 #[derive(Default)]
@@ -16,7 +42,7 @@ pub struct AsyncMutex(Mutex<State>);
 struct State {
     locked: bool,
     /// Those who wait. The lock is handed over: who is no longer here has it.
-    queue: VecDeque<(u64, Waker)>,
+    queue: VecDeque<(u64, Waker, Waiting)>,
     next_id: u64,
 }
 
@@ -54,7 +80,7 @@ impl AsyncMutex {
             state.locked = next.is_some();
             next
         };
-        if let Some((_, waker)) = next {
+        if let Some((_, waker, _)) = next {
             waker.wake();
         }
     }
@@ -77,13 +103,13 @@ impl<'a> Future for Acquire<'a> {
             }
             Some(id) => id,
         };
-        match state.queue.iter_mut().find(|(waiting, _)| *waiting == id) {
-            Some((_, waker)) => waker.clone_from(context.waker()),
+        match state.queue.iter_mut().find(|(waiting, ..)| *waiting == id) {
+            Some((_, waker, _)) => waker.clone_from(context.waker()),
             None if self.id.is_some() => {
                 self.id = None;
                 return Poll::Ready(AsyncMutexGuard(mutex));
             }
-            None => state.queue.push_back((id, context.waker().clone())),
+            None => state.queue.push_back((id, context.waker().clone(), Waiting::begin())),
         }
         self.id = Some(id);
         Poll::Pending
@@ -96,7 +122,7 @@ impl Drop for Acquire<'_> {
         let handed_over = {
             let mut state = lock(&self.mutex.0);
             let before = state.queue.len();
-            state.queue.retain(|(waiting, _)| *waiting != id);
+            state.queue.retain(|(waiting, ..)| *waiting != id);
             state.queue.len() == before
         };
         if handed_over {

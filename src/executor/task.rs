@@ -149,6 +149,19 @@ impl Tasks {
         self.foreground
     }
 
+    /// Those that somebody waits for, which are no longer here then.
+    pub fn take_foreground(&mut self) -> Vec<Arc<dyn Task>> {
+        let mut taken = Vec::new();
+        for place in &mut self.live {
+            if let Some(task) = place.take_if(|task| !task.is_background()) {
+                self.free.push(task.id());
+                taken.push(task);
+            }
+        }
+        self.foreground = 0;
+        taken
+    }
+
     /// All of them; no other may be inserted after this.
     pub fn take_all(&mut self) -> Vec<Arc<dyn Task>> {
         (self.foreground, self.free) = (0, Vec::new());

@@ -21,11 +21,11 @@ pub trait Wire: Send + 'static {
     /// Calls `receive` with the memory that the next bytes belong in, then digests them. Returns how many bytes
     /// came, and how many had room. An error means that the stream makes no sense any more.
     fn incoming(&mut self, receive: &mut Receive<'_>) -> Result<Received>;
-    /// Lends the memory that the next bytes belong in to whoever waits for them, and says how many are wanted; None
-    /// when they have a better place to go.
-    fn lend(&mut self) -> Option<(Box<[u8]>, usize)>;
+    /// Leases the memory that the next bytes belong in to whoever waits for them, and says how many are wanted; None
+    /// when they have a better place to go. Nothing is received otherwise until it is returned.
+    fn lease(&mut self) -> Option<(Box<[u8]>, usize)>;
     /// Takes it back, and digests the first `count` bytes.
-    fn take_back(&mut self, memory: Box<[u8]>, count: usize) -> Result<()>;
+    fn return_lease(&mut self, memory: Box<[u8]>, count: usize) -> Result<()>;
     /// How many calls have no answer yet.
     fn in_flight(&self) -> usize;
     /// When the next call is overdue.
@@ -70,6 +70,8 @@ pub struct Link<W> {
     pub stream: Option<Arc<Stream>>,
     /// The events this link is registered for in the epoll descriptor.
     pub registered: c_short,
+    /// The events that a thread which sleeps in poll(2) or recv(2) waits for.
+    pub watched: c_short,
 }
 
 /// What a thread needs to wait for the next bytes of a link while others use that.
@@ -85,6 +87,15 @@ pub struct Lease {
 const FAIR_SHARE: usize = 8 << 20;
 
 impl<W: Wire> Link<W> {
+    pub fn new(id: LinkId, wire: W, stream: Option<Stream>) -> Self {
+        Self { id, wire, stream: stream.map(Arc::new), registered: POLL_IN, watched: 0 }
+    }
+
+    /// Whether this is still its stream.
+    pub fn has(&self, stream: &Arc<Stream>) -> bool {
+        self.stream.as_ref().is_some_and(|own| Arc::ptr_eq(own, stream))
+    }
+
     pub fn wanted(&self) -> c_short {
         if self.wire.has_outgoing() { POLL_IN | libc::POLLOUT } else { POLL_IN }
     }
@@ -131,29 +142,28 @@ impl<W: Wire> Link<W> {
     }
 
     /// For a thread that waits for nothing but the next bytes; None when there is more to do than that.
-    pub fn lend(&mut self) -> Option<Lease> {
+    pub fn lease(&mut self) -> Option<Lease> {
         let stream = self.stream.as_ref().filter(|_| !self.wire.has_outgoing())?;
-        let (memory, room) = self.wire.lend()?;
+        let (memory, room) = self.wire.lease()?;
         Some(Lease { link: self.id, stream: stream.clone(), memory, room })
     }
 
-    /// Takes a loan back, with what came meanwhile; an error of the socket is that of the connection.
-    pub fn take_back(&mut self, loan: Lease, received: io::Result<usize>) -> Result<()> {
-        let same = self.stream.as_ref().is_some_and(|stream| Arc::ptr_eq(stream, &loan.stream));
-        if !same {
-            return self.wire.take_back(loan.memory, 0); // the end of a connection that is gone
+    /// Takes a lease back, with what came meanwhile; an error of the socket is that of the connection.
+    pub fn return_lease(&mut self, lease: Lease, received: io::Result<usize>) -> Result<()> {
+        if !self.has(&lease.stream) {
+            return self.wire.return_lease(lease.memory, 0); // the end of a connection that is gone
         }
         match received {
             Ok(count) => {
-                self.wire.take_back(loan.memory, count)?;
+                self.wire.return_lease(lease.memory, count)?;
                 match count {
                     0 => Err(closed()),
-                    count if count == loan.room => self.receive(),
+                    count if count == lease.room => self.receive(),
                     _ => Ok(()),
                 }
             }
             Err(error) => {
-                self.wire.take_back(loan.memory, 0)?;
+                self.wire.return_lease(lease.memory, 0)?;
                 match error.kind() {
                     io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(()),
                     _ => Err(Error::new(

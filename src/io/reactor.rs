@@ -1,7 +1,10 @@
-//! One turn of the crank: send what is queued, wait, receive, end what is overdue.
+//! One turn of the event loop: send what is queued, wait, receive, end what is overdue.
 //!
 //! A reactor holds the connections of one context, the descriptors and instants its operations wait for, and
-//! nothing else: it knows no protocol. It is driven by whoever needs progress (see `executor`).
+//! nothing else: it knows no protocol. It is run by whoever needs progress (see `executor`).
+//!
+//! At most one thread at a time waits, in poll(2) or recv(2). What others queue meanwhile, they send themselves; when
+//! that does not suffice (an earlier deadline, a socket that is full) they wake the one that waits.
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
@@ -26,23 +29,41 @@ struct Wait {
     waker: Waker,
 }
 
+/// What the thread does that runs the event loop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sleep {
+    Awake,
+    /// It waits in recv(2), where it cannot be woken, for [`PATIENCE`] at most.
+    Receiving,
+    /// It waits in poll(2), until then.
+    Polling(Option<Instant>),
+}
+
 struct State<W> {
     links: Vec<Link<W>>,
     waits: BTreeMap<u64, Wait>,
     timers: BTreeMap<(Instant, u64), Waker>,
     next_id: u64,
     epoll: Option<Epoll>,
+    sleep: Sleep,
 }
 
 /// See the module.
 pub struct Reactor<W> {
     state: Mutex<State<W>>,
-    bell: Notifier,
-    rung: AtomicBool,
-    /// A thread is in poll(), or about to be: news must ring the bell.
-    blocked: AtomicBool,
+    /// Ends a wait in poll(2).
+    notifier: Notifier,
+    /// A thread is in poll(2), or about to be: news must wake it.
+    polling: AtomicBool,
     /// See [`Reactor::abandon`].
     abandoned: AtomicBool,
+}
+
+/// What one entry of poll(2) stands for: descriptors may be closed and their numbers used again meanwhile.
+enum Watched {
+    Link(LinkId, Arc<Stream>),
+    Wait(u64),
+    Notifier,
 }
 
 impl<W: Wire> Reactor<W> {
@@ -53,9 +74,10 @@ impl<W: Wire> Reactor<W> {
             timers: BTreeMap::new(),
             next_id: 0,
             epoll: None,
+            sleep: Sleep::Awake,
         };
-        let [rung, blocked, abandoned] = [const { AtomicBool::new(false) }; 3];
-        Ok(Self { state: Mutex::new(state), bell: Notifier::new()?, rung, blocked, abandoned })
+        let [polling, abandoned] = [const { AtomicBool::new(false) }; 2];
+        Ok(Self { state: Mutex::new(state), notifier: Notifier::new()?, polling, abandoned })
     }
 
     fn state(&self) -> MutexGuard<'_, State<W>> {
@@ -71,19 +93,17 @@ impl<W: Wire> Reactor<W> {
     pub fn attach(&self, stream: Stream, wire: W) -> LinkId {
         let mut state = self.state();
         let id = LinkId(state.take_id());
-        let registered = POLL_IN;
         if let Some(epoll) = &state.epoll
-            && let Err(error) = epoll.add(stream.as_raw_fd(), registered)
+            && let Err(error) = epoll.add(stream.as_raw_fd(), POLL_IN)
         {
             // Out of memory or watches: the program's loop would never hear of this connection.
-            let error = Error::from(error);
-            state.links.push(Link { id, wire, stream: None, registered });
-            if let Some(link) = state.links.last_mut() {
-                link.wire.fail(&error);
-            }
+            let mut link = Link::new(id, wire, None);
+            link.wire.fail(&Error::from(error));
+            state.links.push(link);
             return id;
         }
-        state.links.push(Link { id, wire, stream: Some(Arc::new(stream)), registered });
+        state.links.push(Link::new(id, wire, Some(stream)));
+        self.wake_if_missed(&state);
         id
     }
 
@@ -95,8 +115,9 @@ impl<W: Wire> Reactor<W> {
         if let Some(epoll) = &state.epoll {
             epoll.add(stream.as_raw_fd(), POLL_IN)?;
         }
-        (link.stream, link.registered) = (Some(Arc::new(stream)), POLL_IN);
+        (link.stream, link.registered, link.watched) = (Some(Arc::new(stream)), POLL_IN, 0);
         link.wire.resumed();
+        self.wake_if_missed(state);
         Ok(true)
     }
 
@@ -106,7 +127,7 @@ impl<W: Wire> Reactor<W> {
         if self.abandoned.swap(true, Ordering::SeqCst) {
             return;
         }
-        let mut fds = vec![self.bell.as_raw_fd()];
+        let mut fds = vec![self.notifier.as_raw_fd()];
         // A thread that only the parent has may have held the lock.
         if let Ok(state) = self.state.try_lock() {
             fds.extend(state.links.iter().filter_map(|link| Some(link.stream.as_ref()?.as_raw_fd())));
@@ -150,6 +171,9 @@ impl<W: Wire> Reactor<W> {
             }
             let waker = context.waker().clone();
             state.waits.insert(wait.id, Wait { fd, events, ready: false, waker });
+            if self.polling.load(Ordering::SeqCst) {
+                self.notifier.notify(); // who waits does not watch it
+            }
             match &state.epoll {
                 Some(epoll) => match epoll.add(fd, events) {
                     Ok(()) => Poll::Pending,
@@ -188,46 +212,72 @@ impl<W: Wire> Reactor<W> {
 
     /// Sends what is queued, as far as the sockets take it.
     pub fn flush(&self) {
-        let mut state = self.state();
-        state.flush();
-        state.tell_epoll();
+        self.flush_in(&mut self.state());
     }
 
-    /// New calls were queued outside of a turn, by an `_async` function: the program's loop must come round.
+    fn flush_in(&self, state: &mut State<W>) {
+        state.flush();
+        state.update_epoll();
+        self.wake_if_missed(state);
+    }
+
+    /// Wakes the thread that waits, if there is something that it does not wait for.
+    fn wake_if_missed(&self, state: &State<W>) {
+        if let Sleep::Polling(until) = state.sleep
+            && state.is_missed(until)
+        {
+            self.notifier.notify();
+        }
+    }
+
+    /// New calls were queued outside of a turn, by an `_async` function. They are sent at once, unless the program's
+    /// own loop is going to, together with others that may follow.
     pub fn submitted(&self) {
         let mut state = self.state();
-        if state.epoll.is_none() && !self.blocked.load(Ordering::SeqCst) {
-            return; // whoever turns the crank sends them
+        if state.sleep == Sleep::Awake {
+            let is_busy = state.links.iter().any(|link| link.wire.in_flight() > 1);
+            match &mut state.epoll {
+                None => return, // whoever runs the event loop next sends them
+                Some(epoll) if is_busy => return epoll.notify(),
+                Some(_) => {}
+            }
         }
-        let busy = state.links.iter().any(|link| link.wire.in_flight() > 1);
-        if busy {
-            drop(state);
-            self.ring(); // more may follow: send them together
-        } else {
-            state.flush();
-            state.tell_epoll();
+        self.flush_in(&mut state);
+    }
+
+    /// Ends a wait in poll(2), if a thread is in one.
+    pub fn notify_if_polling(&self) {
+        if self.polling.load(Ordering::SeqCst) {
+            self.notifier.notify();
         }
     }
 
-    /// Makes the descriptor readable and ends a wait in [`Reactor::turn`].
-    pub fn ring(&self) {
-        if !self.rung.swap(true, Ordering::SeqCst) {
-            self.bell.ring();
+    /// Makes the program's descriptor readable, if there is one.
+    pub fn notify_program(&self) {
+        if let Some(epoll) = &mut self.state().epoll {
+            epoll.notify();
         }
     }
 
-    /// As [`Reactor::ring`], if a thread waits.
-    pub fn ring_if_blocked(&self) {
-        if self.blocked.load(Ordering::SeqCst) {
-            self.ring();
+    /// Before the program waits: takes [`Reactor::notify_program`] back, and sends what is queued. Whoever calls this has
+    /// to look afterwards whether there is something to notify the program of.
+    pub fn prepare_wait(&self) {
+        let mut state = self.state();
+        if let Some(epoll) = &mut state.epoll {
+            epoll.clear();
         }
+        self.flush_in(&mut state);
     }
 
-    /// Takes [`Reactor::ring`] back.
-    pub fn silence(&self) {
-        if self.rung.swap(false, Ordering::SeqCst) {
-            self.bell.silence();
-        }
+    /// When the next deadline of anything is.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.state().deadline()
+    }
+
+    /// Ends what is overdue. Any thread may do that.
+    pub fn expire(&self) {
+        let now = self.now();
+        self.state().expire(now);
     }
 
     /// The one descriptor a program's event loop needs: readable when a turn has something to do.
@@ -237,7 +287,6 @@ impl<W: Wire> Reactor<W> {
             return Ok(epoll.as_raw_fd());
         }
         let epoll = Epoll::new()?;
-        epoll.add(self.bell.as_raw_fd(), POLL_IN)?;
         for link in &mut state.links {
             if let Some(stream) = &link.stream {
                 epoll.add(stream.as_raw_fd(), POLL_IN)?;
@@ -250,88 +299,73 @@ impl<W: Wire> Reactor<W> {
         let fd = epoll.as_raw_fd();
         state.epoll = Some(epoll);
         state.flush();
-        state.tell_epoll();
+        state.update_epoll();
         Ok(fd)
     }
 
-    /// Whether a program's event loop drives this reactor.
-    pub fn has_descriptor(&self) -> bool {
-        self.state().epoll.is_some()
-    }
-
-    /// One turn. `may_wait` is asked last, when news from other threads would already ring the bell.
-    pub fn turn(&self, may_wait: impl Fn() -> bool) -> Result<()> {
-        if self.turn_receiving(&may_wait) {
+    /// One turn. `may_wait` is asked last, when news from other threads would already end the wait; without
+    /// `may_receive` that is possible at any time.
+    pub fn run_once(&self, may_wait: impl Fn() -> bool, may_receive: bool) -> Result<()> {
+        if may_receive && self.receive_once(&may_wait) {
             return Ok(());
         }
-        let mut fds = Vec::with_capacity(4);
-        let deadline = {
+        let (mut fds, watched, deadline) = {
             let mut state = self.state();
             state.flush();
-            state.watched(&mut fds);
-            fds.push(pollfd(self.bell.as_raw_fd(), POLL_IN));
-            self.blocked.store(true, Ordering::SeqCst);
-            state.deadline()
+            let (mut fds, mut watched) = state.watch();
+            fds.push(pollfd(self.notifier.as_raw_fd(), POLL_IN));
+            watched.push(Watched::Notifier);
+            let deadline = state.deadline();
+            state.sleep = Sleep::Polling(deadline);
+            self.polling.store(true, Ordering::SeqCst);
+            (fds, watched, deadline)
         };
         let deadline = if may_wait() { deadline } else { Some(self.now()) };
         let polled = poll(&mut fds, deadline);
-        self.blocked.store(false, Ordering::SeqCst);
-        self.silence();
+        let mut state = self.state();
+        state.sleep = Sleep::Awake;
+        self.polling.store(false, Ordering::SeqCst);
+        self.notifier.clear(fds.last().is_some_and(|fd| fd.revents != 0));
         polled.map_err(Error::from)?;
-        self.finish_turn(&fds);
+        state.dispatch(&fds, &watched);
+        state.finish_turn(self.now());
         Ok(())
     }
 
-    /// A turn that has nothing to wait for but the next reply can wait in recv(2) itself, which saves poll(2). The
-    /// bell is not heard there, so it does not take longer than [`PATIENCE`]. False when there is more to wait for.
+    /// A turn that has nothing to wait for but the next reply can wait in recv(2) itself, which saves poll(2). It cannot be
+    /// woken there, so it does not take longer than [`PATIENCE`]. False when there is more to wait for.
     ///
-    /// The link is without its memory meanwhile: nobody else receives, for only who turns does.
-    fn turn_receiving(&self, may_wait: impl Fn() -> bool) -> bool {
-        let Some(mut loan) = self.state().lend() else { return false };
-        let received = may_wait().then(|| loan.stream.receive_patiently(&mut loan.memory[..loan.room]));
+    /// The link is without its memory meanwhile: nobody else receives, for only who runs the event loop does.
+    fn receive_once(&self, may_wait: impl Fn() -> bool) -> bool {
+        let Some(mut lease) = self.state().lease() else { return false };
+        let received = may_wait().then(|| lease.stream.receive_patiently(&mut lease.memory[..lease.room]));
         let mut state = self.state();
+        state.sleep = Sleep::Awake;
         let done = matches!(received, Some(Ok(_)));
-        state.take_back(loan, received.unwrap_or(Err(std::io::ErrorKind::WouldBlock.into())));
+        state.return_lease(lease, received.unwrap_or(Err(std::io::ErrorKind::WouldBlock.into())));
         if done {
-            if state.deadline().is_some() {
-                state.expire(self.now());
-            }
-            state.tell_epoll();
+            // No deadline was near when this began: the next turn is early enough for them.
+            state.update_epoll();
         }
         done
     }
 
-    /// One turn for a program that has waited by itself. Asks every socket, whatever the program saw.
-    pub fn turn_now(&self) -> Result<()> {
-        self.silence();
-        let mut fds = Vec::new();
-        {
-            let mut state = self.state();
-            state.flush();
-            let waiting = !state.waits.is_empty();
-            state.watched(&mut fds);
-            if !waiting {
-                fds.iter_mut().for_each(|fd| fd.revents = fd.events);
-            }
-        }
-        if fds.iter().any(|fd| fd.revents == 0) {
-            poll(&mut fds, Some(self.now()))?;
-        }
-        self.finish_turn(&fds);
-        Ok(())
-    }
-
-    fn finish_turn(&self, fds: &[libc::pollfd]) {
+    /// One turn without waiting, for a program that has waited by itself. Asks every socket, whatever the program saw.
+    pub fn run_pending(&self) -> Result<()> {
         let mut state = self.state();
-        for fd in fds.iter().filter(|fd| fd.revents != 0) {
-            state.dispatch(fd);
-        }
-        let now = self.now();
-        state.expire(now);
         if let Some(epoll) = &mut state.epoll {
-            epoll.alarm_heard(now);
+            epoll.clear();
         }
-        state.tell_epoll();
+        state.flush();
+        if state.waits.is_empty() {
+            state.receive_all();
+        } else {
+            let (mut fds, watched) = state.watch();
+            poll(&mut fds, Some(self.now()))?;
+            state.dispatch(&fds, &watched);
+        }
+        state.finish_turn(self.now());
+        Ok(())
     }
 }
 
@@ -345,13 +379,28 @@ impl<W: Wire> State<W> {
         self.next_id
     }
 
-    fn watched(&self, fds: &mut Vec<libc::pollfd>) {
-        for link in &self.links {
+    /// What poll(2) is to look at. It is looked at as long as a thread sleeps.
+    fn watch(&mut self) -> (Vec<libc::pollfd>, Vec<Watched>) {
+        let count = self.links.len() + self.waits.len() + 1;
+        let (mut fds, mut watched) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for link in &mut self.links {
+            link.watched = link.wanted();
             if let Some(stream) = &link.stream {
-                fds.push(pollfd(stream.as_raw_fd(), link.wanted()));
+                fds.push(pollfd(stream.as_raw_fd(), link.watched));
+                watched.push(Watched::Link(link.id, stream.clone()));
             }
         }
-        fds.extend(self.waits.values().map(|wait| pollfd(wait.fd, wait.events)));
+        for (id, wait) in &self.waits {
+            fds.push(pollfd(wait.fd, wait.events));
+            watched.push(Watched::Wait(*id));
+        }
+        (fds, watched)
+    }
+
+    /// Whether a thread that sleeps until then waits for too little.
+    fn is_missed(&self, until: Option<Instant>) -> bool {
+        let earlier = self.deadline().is_some_and(|deadline| until.is_none_or(|until| deadline < until));
+        earlier || self.links.iter().any(|link| link.stream.is_some() && link.wanted() & !link.watched != 0)
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -359,27 +408,30 @@ impl<W: Wire> State<W> {
         self.links.iter().filter_map(|link| link.wire.deadline()).chain(timer).min()
     }
 
-    /// See [`Reactor::turn_receiving`]. Sends what is queued first.
-    fn lend(&mut self) -> Option<Lease> {
+    /// See [`Reactor::receive_once`]. Sends what is queued first.
+    fn lease(&mut self) -> Option<Lease> {
         self.flush();
         let mut live = self.links.iter_mut().filter(|link| link.stream.is_some());
         let (only, another) = (live.next()?, live.next());
         if another.is_some() || !self.waits.is_empty() {
             return None;
         }
-        let loan = only.lend()?;
+        let lease = only.lease()?;
         match self.deadline() {
             Some(deadline) if deadline < Instant::now() + PATIENCE => {
-                self.take_back(loan, Err(std::io::ErrorKind::WouldBlock.into()));
+                self.return_lease(lease, Err(std::io::ErrorKind::WouldBlock.into()));
                 None
             }
-            _ => Some(loan),
+            _ => {
+                self.sleep = Sleep::Receiving;
+                Some(lease)
+            }
         }
     }
 
-    fn take_back(&mut self, loan: Lease, received: std::io::Result<usize>) {
-        let Some(index) = self.links.iter().position(|link| link.id == loan.link) else { return };
-        if let Err(error) = self.links[index].take_back(loan, received) {
+    fn return_lease(&mut self, lease: Lease, received: std::io::Result<usize>) {
+        let Some(index) = self.links.iter().position(|link| link.id == lease.link) else { return };
+        if let Err(error) = self.links[index].return_lease(lease, received) {
             self.lose(index, &error);
         }
     }
@@ -392,18 +444,47 @@ impl<W: Wire> State<W> {
         }
     }
 
-    fn dispatch(&mut self, fd: &libc::pollfd) {
-        let same = |link: &Link<W>| link.stream.as_ref().is_some_and(|stream| stream.as_raw_fd() == fd.fd);
-        if let Some(index) = self.links.iter().position(same) {
-            if fd.revents & !libc::POLLOUT != 0
-                && let Err(error) = self.links[index].receive()
-            {
-                self.lose(index, &error);
+    fn dispatch(&mut self, fds: &[libc::pollfd], watched: &[Watched]) {
+        for (fd, watched) in fds.iter().zip(watched).filter(|(fd, _)| fd.revents != 0) {
+            match watched {
+                Watched::Link(id, stream) => {
+                    let same = |link: &Link<W>| link.id == *id && link.has(stream);
+                    if fd.revents & !libc::POLLOUT != 0
+                        && let Some(index) = self.links.iter().position(same)
+                    {
+                        self.receive(index);
+                    }
+                }
+                Watched::Wait(id) => {
+                    if let Some(wait) = self.waits.get_mut(id) {
+                        wait.ready = true;
+                        wait.waker.wake_by_ref();
+                    }
+                }
+                Watched::Notifier => {}
             }
-        } else if let Some(wait) = self.waits.values_mut().find(|wait| wait.fd == fd.fd) {
-            wait.ready = true;
-            wait.waker.wake_by_ref();
         }
+    }
+
+    fn receive_all(&mut self) {
+        // From the end, where a connection that is lost goes.
+        for index in (0..self.links.len()).rev() {
+            self.receive(index);
+        }
+    }
+
+    fn receive(&mut self, index: usize) {
+        if let Err(error) = self.links[index].receive() {
+            self.lose(index, &error);
+        }
+    }
+
+    fn finish_turn(&mut self, now: Instant) {
+        self.expire(now);
+        if let Some(epoll) = &mut self.epoll {
+            epoll.acknowledge_alarm(now);
+        }
+        self.update_epoll();
     }
 
     fn expire(&mut self, now: Instant) {
@@ -440,7 +521,7 @@ impl<W: Wire> State<W> {
     }
 
     /// Brings the epoll descriptor up to date: POLLOUT where bytes are left, the alarm at the next deadline.
-    fn tell_epoll(&mut self) {
+    fn update_epoll(&mut self) {
         let deadline = self.deadline();
         let Some(epoll) = &mut self.epoll else { return };
         for link in &mut self.links {
@@ -452,8 +533,8 @@ impl<W: Wire> State<W> {
                 link.registered = wanted;
             }
         }
-        if deadline.is_some() {
-            epoll.alarm(deadline, Instant::now());
+        if let Some(deadline) = deadline {
+            epoll.alarm(deadline);
         }
     }
 }

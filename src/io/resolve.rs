@@ -42,10 +42,10 @@ pub async fn resolve<W: Wire>(
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, 0)]);
     }
-    let answer = Arc::new(Answer { bell: Notifier::new()?, result: Mutex::new(None) });
+    let answer = Arc::new(Answer { notifier: Notifier::new()?, result: Mutex::new(None) });
     ask(host.to_owned(), answer.clone())?;
     reactor
-        .ready(answer.bell.as_raw_fd(), libc::POLLIN, Some(deadline))
+        .ready(answer.notifier.as_raw_fd(), libc::POLLIN, Some(deadline))
         .await
         .map_err(|error| Error::new(error.errno(), format!("resolve {host}: {error}")))?;
     let result = answer.result.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -53,7 +53,7 @@ pub async fn resolve<W: Wire>(
 }
 
 struct Answer {
-    bell: Notifier,
+    notifier: Notifier,
     result: Mutex<Option<Result<Vec<SocketAddr>>>>,
 }
 
@@ -71,7 +71,7 @@ fn ask(host: String, answer: Arc<Answer>) -> Result<()> {
             }
         };
         *answer.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        answer.bell.ring();
+        answer.notifier.notify();
     };
     spawn("nfs-resolve", 256 << 10, lookup).map(drop)
 }

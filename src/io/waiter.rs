@@ -2,37 +2,55 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use libc::{c_int, c_short};
 
 pub const POLL_IN: c_short = libc::POLLIN;
 
-/// Readable once it has been rung; any thread may ring.
-pub struct Notifier(OwnedFd);
+/// A descriptor that any thread makes readable, to wake whoever waits on it.
+pub struct Notifier {
+    event: OwnedFd,
+    /// It has been notified since it was last cleared: once more would change nothing.
+    notified: AtomicBool,
+}
 
 impl Notifier {
     pub fn new() -> io::Result<Self> {
         // SAFETY: eventfd takes no pointers; a non-negative result is a descriptor that we own.
-        unsafe { owned(libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC)).map(Self) }
+        let event = unsafe { owned(libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC))? };
+        Ok(Self { event, notified: AtomicBool::new(false) })
     }
 
-    pub fn ring(&self) {
-        let one = 1u64.to_ne_bytes();
-        // SAFETY: `one` is valid for 8 bytes. A full counter (EAGAIN) is readable already.
-        unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    pub fn notify(&self) {
+        if !self.notified.swap(true, Ordering::SeqCst) {
+            let one = 1u64.to_ne_bytes();
+            // SAFETY: `one` is valid for 8 bytes. A full counter (EAGAIN) is readable already.
+            unsafe { libc::write(self.event.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+        }
     }
 
-    pub fn silence(&self) {
-        let mut count = [0u8; 8];
-        // SAFETY: `count` is valid for 8 bytes. Nothing to read (EAGAIN) is what we want.
-        unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    /// Takes [`Notifier::notify`] back. Whoever does this has to look afterwards at what it may have been notified of.
+    /// `readable` is what poll(2) has said: a notification on its way may still make it readable once.
+    pub fn clear(&self, readable: bool) {
+        if readable {
+            let mut count = [0u8; 8];
+            // SAFETY: `count` is valid for 8 bytes. Nothing to read (EAGAIN) is what we want.
+            unsafe { libc::read(self.event.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+        }
+        // Behind the read: a notification in between wrote nothing, and is seen by the look that follows.
+        self.notified.swap(false, Ordering::SeqCst);
+    }
+
+    fn is_notified(&self) -> bool {
+        self.notified.load(Ordering::SeqCst)
     }
 }
 
 impl AsRawFd for Notifier {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.event.as_raw_fd()
     }
 }
 
@@ -66,16 +84,17 @@ pub fn close_all(fds: &[RawFd]) {
     }
 }
 
-/// One descriptor that is readable when any registered one is ready, or when the alarm goes off.
+/// One descriptor that is readable when any registered one is ready, when the alarm goes off, or when it is notified.
 pub struct Epoll {
     epoll: OwnedFd,
     alarm: OwnedFd,
+    notifier: Notifier,
     armed: Option<Instant>,
 }
 
 impl Epoll {
-    pub fn descriptors(&self) -> [RawFd; 2] {
-        [self.epoll.as_raw_fd(), self.alarm.as_raw_fd()]
+    pub fn descriptors(&self) -> [RawFd; 3] {
+        [self.epoll.as_raw_fd(), self.alarm.as_raw_fd(), self.notifier.as_raw_fd()]
     }
 
     pub fn new() -> io::Result<Self> {
@@ -85,8 +104,9 @@ impl Epoll {
         let alarm = unsafe {
             owned(libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC))?
         };
-        let new = Self { epoll, alarm, armed: None };
+        let new = Self { epoll, alarm, notifier: Notifier::new()?, armed: None };
         new.add(new.alarm.as_raw_fd(), libc::POLLIN)?;
+        new.add(new.notifier.as_raw_fd(), libc::POLLIN)?;
         Ok(new)
     }
 
@@ -113,13 +133,24 @@ impl Epoll {
         }
     }
 
-    /// Makes the descriptor readable at `deadline`, unless it will be earlier anyway.
-    pub fn alarm(&mut self, deadline: Option<Instant>, now: Instant) {
-        let Some(deadline) = deadline else { return };
-        if self.armed.is_some_and(|armed| armed <= deadline && armed > now) {
-            return;
+    /// Makes the descriptor readable until it is cleared.
+    pub fn notify(&mut self) {
+        self.notifier.notify();
+    }
+
+    /// Takes [`Epoll::notify`] back.
+    pub fn clear(&mut self) {
+        if self.notifier.is_notified() {
+            self.notifier.clear(true);
         }
-        let left = deadline.saturating_duration_since(now).max(Duration::from_nanos(1));
+    }
+
+    /// Makes the descriptor readable at `deadline`, unless it will be earlier anyway.
+    pub fn alarm(&mut self, deadline: Instant) {
+        if self.armed.is_some_and(|armed| armed <= deadline) {
+            return; // one that has gone off stays readable until it is acknowledged
+        }
+        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_nanos(1));
         let value = libc::timespec {
             tv_sec: left.as_secs().min(i32::MAX as u64) as libc::time_t,
             tv_nsec: left.subsec_nanos().into(),
@@ -132,7 +163,7 @@ impl Epoll {
     }
 
     /// Ends an alarm that has gone off.
-    pub fn alarm_heard(&mut self, now: Instant) {
+    pub fn acknowledge_alarm(&mut self, now: Instant) {
         if self.armed.is_some_and(|armed| armed <= now) {
             let mut count = [0u8; 8];
             // SAFETY: `count` is valid for 8 bytes.
@@ -170,22 +201,32 @@ mod tests {
     }
 
     #[test]
-    fn bell_and_alarm_make_the_descriptor_readable() {
-        let bell = Notifier::new().unwrap();
+    fn notices_and_the_alarm_make_the_descriptor_readable() {
         let mut epoll = Epoll::new().unwrap();
-        epoll.add(bell.as_raw_fd(), libc::POLLIN).unwrap();
         assert!(!ready_now(epoll.epoll.as_fd(), libc::POLLIN));
-        bell.ring();
+        epoll.notify();
+        epoll.notify();
         assert!(ready_now(epoll.epoll.as_fd(), libc::POLLIN));
-        bell.silence();
+        epoll.clear();
         assert!(!ready_now(epoll.epoll.as_fd(), libc::POLLIN));
         let now = Instant::now();
-        epoll.alarm(Some(now), now);
+        epoll.alarm(now);
         let mut fds = [libc::pollfd { fd: epoll.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
         poll(&mut fds, Some(now + Duration::from_secs(5))).unwrap();
         assert_ne!(fds[0].revents, 0);
-        epoll.alarm_heard(Instant::now());
+        epoll.acknowledge_alarm(Instant::now());
         assert!(!ready_now(epoll.epoll.as_fd(), libc::POLLIN));
+    }
+
+    #[test]
+    fn a_notifier_that_was_cleared_can_be_notified_again() {
+        let notifier = Notifier::new().unwrap();
+        for readable in [true, false, true] {
+            notifier.notify();
+            assert!(ready_now(notifier.event.as_fd(), libc::POLLIN));
+            notifier.clear(readable);
+        }
+        assert!(!ready_now(notifier.event.as_fd(), libc::POLLIN));
     }
 
     #[test]

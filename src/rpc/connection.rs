@@ -426,12 +426,12 @@ impl Wire for Connection {
         result
     }
 
-    fn lend(&mut self) -> Option<(Box<[u8]>, usize)> {
+    fn lease(&mut self) -> Option<(Box<[u8]>, usize)> {
         let room = self.marks.idle().then(|| self.stage_room(0))?;
         Some((std::mem::take(&mut self.stage), room))
     }
 
-    fn take_back(&mut self, memory: Box<[u8]>, count: usize) -> Result<()> {
+    fn return_lease(&mut self, memory: Box<[u8]>, count: usize) -> Result<()> {
         let result = self.feed(memory.get(..count).unwrap_or_default());
         self.stage = memory;
         result

@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
+use crate::executor::Waiting;
 use crate::sync::lock;
 
 /// See the module.
@@ -25,7 +26,7 @@ struct State {
     active: usize,
     exclusive: bool,
     waiting_exclusive: usize,
-    wakers: Vec<Waker>,
+    wakers: Vec<(Waker, Waiting)>,
 }
 
 impl State {
@@ -108,7 +109,7 @@ impl WriteOrder {
                     if state.activate() {
                         return Poll::Ready(());
                     }
-                    state.wakers.push(context.waker().clone());
+                    state.wakers.push((context.waker().clone(), Waiting::begin()));
                     Poll::Pending
                 };
                 poll_fn(activate).await;
@@ -125,7 +126,7 @@ impl WriteOrder {
         let begin = |context: &mut Context<'_>| {
             let mut state = lock(&self.0);
             if state.exclusive || state.active > 0 {
-                state.wakers.push(context.waker().clone());
+                state.wakers.push((context.waker().clone(), Waiting::begin()));
                 return Poll::Pending;
             }
             state.exclusive = true;
@@ -150,7 +151,7 @@ impl WriteOrder {
             if state.submitted.iter().take(epochs).all(|count| *count == 0) {
                 return Poll::Ready(());
             }
-            state.wakers.push(context.waker().clone());
+            state.wakers.push((context.waker().clone(), Waiting::begin()));
             Poll::Pending
         };
         poll_fn(wait).await;
@@ -170,7 +171,7 @@ impl WriteOrder {
             }
             std::mem::take(&mut state.wakers)
         };
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(|(waker, _)| waker.wake());
     }
 }
 

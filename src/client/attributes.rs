@@ -25,14 +25,14 @@ impl Client {
 
     /// Changes an object; what is cached of a file does not survive a change of its size.
     pub(super) async fn set(&self, session: &Session, object: &Handle, set: &SetAttributes) -> Result<()> {
-        let Some(size) = set.size else { return session.nfs.setattr(object, set).await };
+        let Some(size) = set.size else { return session.setattr(object, set).await };
         let unstable = self.written.find(object);
         let _order = match &unstable {
             Some(unstable) => Some(unstable.order.read().await),
             None => None,
         };
         self.caches.invalidate(object);
-        let result = session.nfs.setattr(object, set).await;
+        let result = session.setattr(object, set).await;
         self.caches.invalidate(object);
         if let (Some(unstable), Ok(())) = (&unstable, &result) {
             unstable.forget(size..u64::MAX);

@@ -203,7 +203,7 @@ impl Session {
         set: &SetAttributes,
         exclusive: bool,
     ) -> Result<Handle> {
-        match self.nfs.create(directory, name, set, exclusive).await {
+        match self.make_file(directory, name, set, exclusive).await {
             Ok((Some(handle), _)) => Ok(handle),
             Ok((None, _)) => Ok(self.nfs.lookup(directory, name).await?.0),
             Err(error) if error.may_be_done(libc::EEXIST) => {

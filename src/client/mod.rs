@@ -14,6 +14,7 @@ mod file;
 mod lock_manager;
 mod locks;
 mod mount;
+mod names;
 mod namespace;
 mod path;
 mod per_file;

@@ -149,7 +149,10 @@ pub(super) fn attributes(reader: &mut Reader<'_>) -> Result<Attributes> {
     };
     let long = |index: usize| u64::from(word(index)) << 32 | u64::from(word(index + 1));
     let time = |index: usize| Time { seconds: word(index), nanoseconds: word(index + 1) };
-    let unknown = || Error::malformed(format!("{} is no type of file", word(0)));
+    let unknown = || {
+        let error = Error::malformed(format!("{} is no type of file", word(0)));
+        error.with_status(nfsstat3::NFS3_OK as u32) // the server has answered
+    };
     Ok(Attributes {
         kind: FileType::from_nfs3(word(0)).ok_or_else(unknown)?,
         mode: word(1) & 0o7777,
@@ -170,6 +173,14 @@ pub(super) fn attributes(reader: &mut Reader<'_>) -> Result<Attributes> {
 /// post_op_attr.
 pub(super) fn optional_attributes(reader: &mut Reader<'_>) -> Result<Option<Attributes>> {
     reader.flag()?.then(|| attributes(reader)).transpose()
+}
+
+/// post_op_attr of one of many objects: one of an unknown type spoils nothing but itself.
+pub(super) fn listed_attributes(reader: &mut Reader<'_>) -> Result<Option<Attributes>> {
+    match optional_attributes(reader) {
+        Err(error) if error.status().is_some() => Ok(None),
+        attributes => attributes,
+    }
 }
 
 #[cfg(test)]

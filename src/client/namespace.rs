@@ -66,8 +66,7 @@ impl Client {
         let (client, path) = (&*self, &path[..]);
         let remove = self.on_paths(|session| async move {
             let place = client.name_at(&session, path, Naming::RemoveDirectory).await?;
-            let result = removed(session.rmdir(&place.directory, place.name).await);
-            result
+            removed(session.rmdir(&place.directory, place.name).await)
         });
         remove.await.map_err(|error: Error| error.during("rmdir").at(path))
     }

@@ -174,8 +174,8 @@ impl DirectoryCache {
     pub fn forget_below(&self, directory: &Handle) {
         let mut state = lock(&self.state);
         self.changed(&mut state, directory);
-        let in_it = |(path, known): (&Box<[u8]>, &Known)| (known.parent == *directory).then(|| path.clone());
-        let paths: Vec<_> = state.by_path.iter().filter_map(in_it).collect();
+        let in_it = state.by_path.iter().filter(|(_, known)| known.parent == *directory);
+        let paths: Vec<_> = in_it.map(|(path, _)| path.clone()).collect();
         for path in paths {
             state.remove(&path);
         }

@@ -10,7 +10,7 @@ use crate::client::{LastLink, Time};
 use crate::error::{Error, Result};
 
 /// Sets the times of the last access, `times[0]`, and of the last change, `times[1]` (RFC 1813, SETATTR).
-/// NULL sets both to the server's time. Returns 0 or -errno.
+/// NULL sets both to the server's time. Returns 0 or -errno: -EOVERFLOW for a time before 1970 or after 2106.
 ///
 /// # Safety
 /// `path` is NULL or a C string, `times` is NULL or has two elements.

@@ -14,6 +14,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone)]
 pub struct Error(Box<Details>);
 
+/// A status in a reply, of the protocol that it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Nfs(u32),
+    Mount(u32),
+}
+
 #[derive(Debug, Clone)]
 struct Details {
     errno: c_int,
@@ -21,7 +28,7 @@ struct Details {
     operation: Option<&'static str>,
     path: Option<Box<[u8]>>,
     /// The status in the server's reply, where that was the cause.
-    status: Option<u32>,
+    status: Option<Status>,
     /// The server may have done what it now refuses: the call was sent twice.
     repeated: bool,
 }
@@ -40,13 +47,30 @@ impl Error {
 
     /// Adds the NFS status that was the cause.
     pub fn with_status(mut self, status: u32) -> Self {
-        self.0.status = Some(status);
+        self.0.status = Some(Status::Nfs(status));
+        self
+    }
+
+    /// Adds the status of MNT that was the cause.
+    pub fn with_mount_status(mut self, status: u32) -> Self {
+        self.0.status = Some(Status::Mount(status));
         self
     }
 
     /// The NFS status that was the cause.
     pub fn status(&self) -> Option<u32> {
-        self.0.status
+        match self.0.status {
+            Some(Status::Nfs(status)) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The status of MNT that was the cause.
+    pub fn mount_status(&self) -> Option<u32> {
+        match self.0.status {
+            Some(Status::Mount(status)) => Some(status),
+            _ => None,
+        }
     }
 
     /// Notes that the call was sent more than once.

@@ -36,8 +36,8 @@ macro_rules! programs {
 
 programs! {
     access auth caches callbacks chdir chmod chown exports handles limits link lock mkdir_rmdir mknod mount
-    mount_async null open paths read_write readdir rename rpc seek settings stat statvfs symlink truncate unlink url
-    utimes walk
+    mount_async null open paths read_write readdir rename rpc seek settings slashes stat statvfs symlink times truncate
+    unlink url utimes walk
 }
 
 /// The program that runs on ours only.

@@ -1116,7 +1116,7 @@ EXTERN int nfs_fchown_async(struct nfs_context *nfs, struct nfsfh *nfsfh, int ui
 
 /**
  * Sets the times of the last access, `times[0]`, and of the last change, `times[1]` (RFC 1813, SETATTR).
- * NULL sets both to the server's time. Returns 0 or -errno.
+ * NULL sets both to the server's time. Returns 0 or -errno: -EOVERFLOW for a time before 1970 or after 2106.
  */
 EXTERN int nfs_utimes(struct nfs_context *nfs, const char *path, struct timeval *times);
 

@@ -10,7 +10,7 @@ use crate::client::{LastLink, Time};
 use crate::error::{Error, Result};
 
 /// Sets the times of the last access, `times[0]`, and of the last change, `times[1]` (RFC 1813, SETATTR).
-/// NULL sets both to the server's time. Returns 0 or -errno.
+/// NULL sets both to the server's time. Returns 0 or -errno: -EOVERFLOW for a time before 1970 or after 2106.
 ///
 /// # Safety
 /// `path` is NULL or a C string, `times` is NULL or has two elements.
@@ -144,14 +144,16 @@ unsafe fn seconds(times: *const utimbuf) -> Result<Option<[Time; 2]>> {
     times.map(|times| Ok([time(times.actime, 0)?, time(times.modtime, 0)?])).transpose()
 }
 
-/// A time as NFSv3 has it. Its seconds end in 2106; those of other times are cut to 32 bits, as other clients do.
+/// A time as NFSv3 has it: its seconds begin in 1970 and end in 2106 (nfstime3, RFC 1813, section 2.5). EOVERFLOW for
+/// others, EINVAL for what is no part of a second.
 fn time(seconds: time_t, microseconds: c_long) -> Result<Time> {
     let nanoseconds =
         u32::try_from(microseconds).ok().filter(|&micro| micro < 1_000_000).map(|micro| micro * 1000);
     let nanoseconds = nanoseconds.ok_or_else(|| {
         Error::new(libc::EINVAL, format!("{microseconds} microseconds are no part of a second"))
     })?;
-    Ok(Time { seconds: seconds as u32, nanoseconds })
+    let outside = |_| Error::new(libc::EOVERFLOW, format!("NFS version 3 has no second {seconds}"));
+    Ok(Time { seconds: u32::try_from(seconds).map_err(outside)?, nanoseconds })
 }
 
 #[cfg(test)]
@@ -170,7 +172,14 @@ mod tests {
             times([(5, 6), (u32::MAX.into(), 999_999)]).unwrap(),
             Some([(5, 6000), (u32::MAX, 999_999_000)])
         );
-        assert_eq!(times([(-1, 0), (1 << 32, 0)]).unwrap(), Some([(u32::MAX, 0), (0, 0)]));
+        assert_eq!(times([(0, 0), (1 << 31, 1)]).unwrap(), Some([(0, 0), (1 << 31, 1000)]));
+        for wrong in [-1, 1 << 32, time_t::MIN, time_t::MAX] {
+            assert_eq!(times([(0, 0), (wrong, 0)]).unwrap_err().errno(), libc::EOVERFLOW);
+            assert_eq!(times([(wrong, 0), (0, 0)]).unwrap_err().errno(), libc::EOVERFLOW);
+            let utimbuf = utimbuf { actime: 0, modtime: wrong };
+            // SAFETY: a valid structure.
+            assert_eq!(unsafe { super::seconds(&utimbuf) }.unwrap_err().errno(), libc::EOVERFLOW);
+        }
         for wrong in [(0, -1), (0, 1_000_000)] {
             assert_eq!(times([(0, 0), wrong]).unwrap_err().errno(), libc::EINVAL);
         }

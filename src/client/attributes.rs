@@ -58,7 +58,7 @@ impl Client {
     /// the server restarts.
     pub(super) async fn set(&self, session: &Session, object: &Handle, set: &SetAttributes) -> Result<()> {
         match session.mounted.inodes.find(object) {
-            None => session.nfs.setattr(object, set).await,
+            None => session.setattr(object, set).await,
             Some(inode) => Box::pin(self.set_open(session, &inode, set)).await,
         }
     }
@@ -70,12 +70,12 @@ impl Client {
                 Err(error) if !is_final(&error) => return Err(error),
                 _ => {} // told to those who have written
             }
-            return session.nfs.setattr(&inode.handle, set).await;
+            return session.setattr(&inode.handle, set).await;
         };
         self.wait_for(session, inode.order.barrier()).await?;
         let _alone = self.wait_for(session, inode.order.exclusive()).await?;
         inode.pages.invalidate();
-        let result = session.nfs.setattr(&inode.handle, set).await;
+        let result = session.setattr(&inode.handle, set).await;
         inode.pages.invalidate();
         if result.is_ok() {
             inode.unstable.forget(size..u64::MAX);

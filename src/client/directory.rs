@@ -119,7 +119,8 @@ impl Client {
         }
     }
 
-    /// The attributes of an object in a directory. One that is gone by now has none.
+    /// The attributes of an object in a directory. One that is gone by now has none, nor has one that the server cannot
+    /// look at, or that nobody can make sense of: that is no reason not to list the others.
     async fn attributes_of(
         &self,
         session: &Session,
@@ -127,23 +128,22 @@ impl Client {
         path: &[u8],
         name: &[u8],
     ) -> Result<Option<Attributes>> {
-        match session.nfs.lookup(directory, name).await {
-            Ok((_, Some(attributes))) => Ok(Some(attributes)),
-            Ok((handle, None)) => Ok(session.nfs.getattr(&handle).await.ok()),
+        let attributes = match session.nfs.lookup(directory, name).await {
+            Ok((_, Some(attributes))) => Ok(attributes),
+            Ok((handle, None)) => session.nfs.getattr(&handle).await,
             Err(error) if Nfs::is_other_export(&error) => {
-                match self.nested_export(session, &[path, b"/", name].concat()).await {
-                    Some(root) => Ok(session.nfs.getattr(&root).await.ok()),
-                    None => Ok(None),
-                }
+                let root = self.nested_root(session, &[path, b"/", name].concat()).await;
+                return Ok(root.ok().flatten().map(|root| root.attributes));
             }
-            Err(error) if GONE.contains(&error.errno()) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match attributes {
+            Ok(attributes) => Ok(Some(attributes)),
+            Err(error) if error.status().is_some() => Ok(None),
             Err(error) => Err(error),
         }
     }
 }
-
-/// Errnos of an object that cannot be looked at, which is no reason not to list it.
-const GONE: [libc::c_int; 4] = [libc::ENOENT, libc::ESTALE, libc::EACCES, libc::EXDEV];
 
 /// A listing as far as it has come.
 #[derive(Default)]

@@ -1,14 +1,20 @@
-//! Directories come upon lately, so that a walk need not begin at the root each time.
+//! Directories found lately, so that a walk need not begin at the root each time.
 //!
-//! Only the way to a directory is remembered, for [`LIFE`], and by the path without links. What is in it is always asked
-//! of the server. When a remembered directory turns out to be gone, the walk begins anew, so that what others rename
-//! or replace is found late at most, never missed.
+//! Only the way to a directory is kept, for [`LIFE`], and by the path without links. What is in it is always asked
+//! of the server. When a directory turns out to be gone, the walk begins anew, so that what others rename or replace is
+//! found late at most, never missed.
+//!
+//! What this context itself changes is never hidden: a call that changes a name forgets what was at that name and
+//! below it, before and after (see [`super::names`]), and a LOOKUP in that directory that began before the end of such
+//! a call is not kept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::path::last_of;
 use crate::attributes::Handle;
 use crate::rpc::Credential;
 use crate::sync::lock;
@@ -19,6 +25,9 @@ const LIFE: Duration = Duration::from_secs(3);
 /// Most directories of one mount.
 const MOST: usize = 4096;
 
+/// How many changes back it is known which directory each was in.
+const CHANGES: usize = 64;
+
 /// A directory and the file system it is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Directory {
@@ -28,13 +37,52 @@ pub struct Directory {
 
 /// See the module.
 #[derive(Default)]
-pub struct DirectoryCache(Mutex<State>);
+pub struct DirectoryCache {
+    state: Mutex<State>,
+    /// Counts the changes. Written under the lock of the state.
+    generation: AtomicU64,
+}
 
 #[derive(Default)]
 struct State {
-    by_path: HashMap<Box<[u8]>, (Directory, Instant), BuildHasherDefault<Fnv>>,
+    /// The parent of each directory is there, too, or is the root.
+    by_path: HashMap<Box<[u8]>, Known, BuildHasherDefault<Fnv>>,
+    /// Each path of `by_path`, by [`place`] of its parent and its name.
+    by_place: HashMap<u64, Box<[u8]>, BuildHasherDefault<Fnv>>,
     /// Who found them: somebody else might not be allowed to.
     credential: Option<Credential>,
+    /// The directories that were changed last, the latest at the end.
+    changes: VecDeque<Handle>,
+}
+
+struct Known {
+    directory: Directory,
+    /// The directory that it was found in.
+    parent: Handle,
+    found: Instant,
+}
+
+/// A LOOKUP that found a directory.
+pub struct Found<'a> {
+    /// Without links, beginning with a slash.
+    pub path: &'a [u8],
+    pub directory: Directory,
+    pub parent: &'a Handle,
+    /// As [`DirectoryCache::generation`] was before the call.
+    pub generation: u64,
+}
+
+/// A fingerprint of a name in a directory. Two that are equal by chance forget each other.
+fn place(parent: &Handle, name: &[u8]) -> u64 {
+    let mut hasher = Fnv::default();
+    hasher.write(name);
+    let mut word = |bytes: &[u8]| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        hasher.0 = (hasher.0 ^ u64::from_le_bytes(word)).wrapping_mul(0x0100_0000_01b3).rotate_left(29);
+    };
+    parent.as_bytes().chunks(8).for_each(&mut word);
+    hasher.finish()
 }
 
 /// FNV-1a: paths are short, and so few that a tree with names made to collide costs some microseconds at most.
@@ -55,6 +103,10 @@ impl Hasher for Fnv {
 
     fn write_usize(&mut self, _length: usize) {} // of the path: nothing follows it
 
+    fn write_u64(&mut self, fingerprint: u64) {
+        self.0 = fingerprint;
+    }
+
     fn finish(&self) -> u64 {
         self.0
     }
@@ -62,40 +114,120 @@ impl Hasher for Fnv {
 
 impl DirectoryCache {
     pub fn get(&self, path: &[u8], credential: &Credential, now: Instant) -> Option<Directory> {
-        let state = lock(&self.0);
-        let (directory, found) = state.by_path.get(path)?;
-        let fresh = now.saturating_duration_since(*found) < LIFE;
-        (fresh && state.credential.as_ref() == Some(credential)).then_some(*directory)
+        let state = lock(&self.state);
+        let known = state.by_path.get(path)?;
+        let fresh = now.saturating_duration_since(known.found) < LIFE;
+        (fresh && state.credential.as_ref() == Some(credential)).then_some(known.directory)
     }
 
-    /// `path` is without links, and begins with a slash.
-    pub fn insert(&self, path: &[u8], directory: Directory, credential: &Credential, now: Instant) {
-        let mut state = lock(&self.0);
+    /// Changes with every change that this context makes: what was looked up before one may be wrong after it.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Keeps what a LOOKUP has found, unless its directory was changed meanwhile, or is not where it was.
+    pub fn insert(&self, found: &Found<'_>, credential: &Credential, now: Instant) {
+        let mut state = lock(&self.state);
+        let changes = self.generation().wrapping_sub(found.generation);
+        if state.may_be_changed(found.parent, changes) {
+            return;
+        }
         if state.credential.as_ref() != Some(credential) || state.by_path.len() >= MOST {
-            state.by_path.clear();
+            state.clear();
             state.credential = Some(credential.clone());
         }
-        state.by_path.insert(path.into(), (directory, now));
+        let (above, name) = last_of(found.path);
+        if !above.is_empty()
+            && state.by_path.get(above).is_none_or(|known| known.directory.handle != *found.parent)
+        {
+            return;
+        }
+        let place = place(found.parent, name);
+        let differs =
+            |known: &Known| (known.directory.handle, known.parent) != (found.directory.handle, *found.parent);
+        if state.by_path.get(found.path).is_some_and(differs) {
+            state.remove(found.path);
+        }
+        if state.by_place.get(&place).is_some_and(|other| **other != *found.path)
+            && let Some(other) = state.by_place.remove(&place)
+        {
+            state.remove(&other);
+        }
+        let known = Known { directory: found.directory, parent: *found.parent, found: now };
+        if state.by_path.insert(found.path.into(), known).is_none() {
+            state.by_place.insert(place, found.path.into());
+        }
     }
 
-    /// Forgets what is at a path, and below it.
-    pub fn forget(&self, path: &[u8]) {
-        let below = |other: &[u8]| {
-            other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
-        };
-        lock(&self.0).by_path.retain(|other, _| !below(other));
+    /// Forgets what is at a name in a directory, and below it.
+    pub fn forget(&self, directory: &Handle, name: &[u8]) {
+        let mut state = lock(&self.state);
+        self.changed(&mut state, directory);
+        if !state.by_place.is_empty()
+            && let Some(path) = state.by_place.remove(&place(directory, name))
+        {
+            state.remove(&path);
+        }
+    }
+
+    /// Forgets what is below an object, if it is a directory.
+    pub fn forget_below(&self, directory: &Handle) {
+        let mut state = lock(&self.state);
+        self.changed(&mut state, directory);
+        let in_it = state.by_path.iter().filter(|(_, known)| known.parent == *directory);
+        let paths: Vec<_> = in_it.map(|(path, _)| path.clone()).collect();
+        for path in paths {
+            state.remove(&path);
+        }
+    }
+
+    fn changed(&self, state: &mut State, directory: &Handle) {
+        self.generation.fetch_add(1, Ordering::Release);
+        if state.changes.len() >= CHANGES {
+            state.changes.pop_front();
+        }
+        state.changes.push_back(*directory);
     }
 
     pub fn is_empty(&self) -> bool {
-        lock(&self.0).by_path.is_empty()
+        lock(&self.state).by_path.is_empty()
     }
 
     /// Forgets everything; true if there was something.
     pub fn clear(&self) -> bool {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let some = !state.by_path.is_empty();
-        state.by_path.clear();
+        state.clear();
         some
+    }
+}
+
+impl State {
+    /// Whether one of the last so many changes may have been in a directory.
+    fn may_be_changed(&self, directory: &Handle, changes: u64) -> bool {
+        let known = usize::try_from(changes).ok().filter(|changes| *changes <= self.changes.len());
+        known
+            .is_none_or(|changes| self.changes.iter().rev().take(changes).any(|changed| changed == directory))
+    }
+
+    /// A path, and what is below it.
+    fn remove(&mut self, path: &[u8]) {
+        let Self { by_path, by_place, .. } = self;
+        let below = |other: &[u8]| {
+            other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
+        };
+        by_path.retain(|other, known| {
+            let stays = !below(other);
+            if !stays {
+                by_place.remove(&place(&known.parent, last_of(other).1));
+            }
+            stays
+        });
+    }
+
+    fn clear(&mut self) {
+        self.by_path.clear();
+        self.by_place.clear();
     }
 }
 
@@ -103,23 +235,106 @@ impl DirectoryCache {
 mod tests {
     use super::*;
 
+    fn handle(name: &[u8]) -> Handle {
+        Handle::new(name).unwrap()
+    }
+
+    /// A directory whose handle is its path was found at a path, in the directory whose handle is `parent`.
+    fn insert(
+        known: &DirectoryCache,
+        path: &str,
+        parent: &str,
+        who: &Credential,
+        now: Instant,
+        generation: u64,
+    ) {
+        let directory = Directory { handle: handle(path.as_bytes()), fsid: 1 };
+        let found =
+            Found { path: path.as_bytes(), directory, parent: &handle(parent.as_bytes()), generation };
+        known.insert(&found, who, now);
+    }
+
+    fn all(known: &DirectoryCache) -> Vec<String> {
+        let state = lock(&known.state);
+        assert_eq!(state.by_path.len(), state.by_place.len());
+        let mut all: Vec<_> =
+            state.by_path.keys().map(|path| String::from_utf8(path.to_vec()).unwrap()).collect();
+        all.sort();
+        all
+    }
+
     #[test]
     fn a_directory_is_known_for_a_while_to_who_found_it() {
         let (alice, bob) = (Credential::sys(1, 1, &[]).unwrap(), Credential::sys(2, 2, &[]).unwrap());
         let (known, now) = (DirectoryCache::default(), Instant::now());
-        let directory = |name: &[u8]| Directory { handle: Handle::new(name).unwrap(), fsid: 1 };
-        for path in [&b"/a"[..], b"/a/b", b"/ab"] {
-            known.insert(path, directory(path), &alice, now);
+        for (path, parent) in [("/a", ""), ("/a/b", "/a"), ("/ab", "")] {
+            insert(&known, path, parent, &alice, now, 0);
         }
-        assert_eq!(known.get(b"/a/b", &alice, now), Some(directory(b"/a/b")));
+        let directory = Directory { handle: handle(b"/a/b"), fsid: 1 };
+        assert_eq!(known.get(b"/a/b", &alice, now), Some(directory));
         assert_eq!(known.get(b"/a/b", &alice, now + LIFE), None);
         assert_eq!(known.get(b"/a/b", &bob, now), None);
-        known.forget(b"/a");
-        assert_eq!(known.get(b"/a", &alice, now), None);
-        assert_eq!(known.get(b"/a/b", &alice, now), None);
-        assert_eq!(known.get(b"/ab", &alice, now), Some(directory(b"/ab")));
-        known.insert(b"/c", directory(b"/c"), &bob, now);
+        known.forget(&handle(b""), b"a");
+        assert_eq!(all(&known), ["/ab"]);
+        insert(&known, "/c", "", &bob, now, known.generation());
         assert_eq!(known.get(b"/ab", &bob, now), None);
         assert!(known.clear() && !known.clear());
+    }
+
+    #[test]
+    fn a_lookup_that_a_change_has_overtaken_is_not_kept() {
+        let (who, known, now) =
+            (Credential::sys(1, 1, &[]).unwrap(), DirectoryCache::default(), Instant::now());
+        insert(&known, "/a", "", &who, now, known.generation());
+        let before = known.generation();
+        known.forget(&handle(b""), b"b");
+        insert(&known, "/c", "", &who, now, before);
+        assert_eq!(all(&known), ["/a"], "the root was changed");
+        insert(&known, "/a/x", "/a", &who, now, before);
+        assert_eq!(all(&known), ["/a", "/a/x"], "not this directory");
+        insert(&known, "/d/x", "/d", &who, now, known.generation());
+        assert_eq!(all(&known), ["/a", "/a/x"], "where it is in is not known any more");
+        insert(&known, "/a/y", "/other", &who, now, known.generation());
+        assert_eq!(all(&known), ["/a", "/a/x"], "another directory is there now");
+        for _ in 0..=CHANGES {
+            known.forget(&handle(b"elsewhere"), b"b");
+        }
+        insert(&known, "/a/z", "/a", &who, now, before);
+        assert_eq!(all(&known), ["/a", "/a/x"], "nobody knows what was changed");
+    }
+
+    #[test]
+    fn what_is_below_is_forgotten_by_handle() {
+        let (who, known, now) =
+            (Credential::sys(1, 1, &[]).unwrap(), DirectoryCache::default(), Instant::now());
+        for (path, parent) in [("/a", ""), ("/a/b", "/a"), ("/a/b/c", "/a/b"), ("/d", "")] {
+            insert(&known, path, parent, &who, now, 0);
+        }
+        known.forget_below(&handle(b"/a/b/c"));
+        assert_eq!(all(&known), ["/a", "/a/b", "/a/b/c", "/d"]);
+        let before = known.generation();
+        known.forget_below(&handle(b"/a"));
+        assert_eq!(all(&known), ["/a", "/d"]);
+        insert(&known, "/a/b", "/a", &who, now, before);
+        assert_eq!(all(&known), ["/a", "/d"], "it was looked up with the former permissions");
+        known.forget_below(&handle(b""));
+        assert!(known.is_empty());
+    }
+
+    #[test]
+    fn a_directory_that_is_another_one_now_has_other_ones_below() {
+        let (who, known, now) =
+            (Credential::sys(1, 1, &[]).unwrap(), DirectoryCache::default(), Instant::now());
+        for (path, parent) in [("/a", ""), ("/a/b", "/a")] {
+            insert(&known, path, parent, &who, now, 0);
+        }
+        let other = Directory { handle: handle(b"other"), fsid: 1 };
+        known.insert(
+            &Found { path: b"/a", directory: other, parent: &handle(b""), generation: 0 },
+            &who,
+            now,
+        );
+        assert_eq!(known.get(b"/a", &who, now), Some(other));
+        assert_eq!(all(&known), ["/a"]);
     }
 }

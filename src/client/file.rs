@@ -266,7 +266,7 @@ impl Session {
         set: &SetAttributes,
         exclusive: bool,
     ) -> Result<Opened> {
-        match self.nfs.create(directory, name, set, exclusive).await {
+        match self.make_file(directory, name, set, exclusive).await {
             Ok((Some(handle), attributes)) => Ok((handle, attributes)),
             Ok((None, _)) => self.nfs.lookup(directory, name).await,
             Err(error) if error.may_be_done(libc::EEXIST) => {

@@ -14,6 +14,7 @@ mod inode;
 mod lock_manager;
 mod locks;
 mod mount;
+mod names;
 mod namespace;
 mod path;
 mod reconnect;

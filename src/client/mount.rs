@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::directory_cache::DirectoryCache;
 use super::inode::{Inodes, Lives};
 use super::lock_manager::Locks;
+use super::path::Object;
 use super::reconnect::keep_up;
 use super::server_cache::{self, Key, Known};
 use super::{Client, Session};
@@ -26,6 +27,9 @@ const DEFAULT_TIME: Duration = Duration::from_secs(60);
 
 /// How long a server is given to answer where it was last.
 const KNOWN_TIME: Duration = Duration::from_secs(5);
+
+/// How long a refusal to mount a nested export holds: as long as the server cache.
+const REFUSAL_LIFE: Duration = Duration::from_secs(10);
 
 /// How long the server is given to hear of an unmount. It does not need to know.
 const UMOUNT_TIME: Duration = Duration::from_secs(5);
@@ -50,9 +54,17 @@ pub struct Mounted {
     nfs_service: SocketAddr,
     pub locks: Locks,
     pub directories: DirectoryCache,
-    /// Places below where another file system begins, by their path from the root on, as they were come upon; with
-    /// the root of that export, or None where it is not exported by itself.
-    nested: Mutex<HashMap<Vec<u8>, Option<Handle>>>,
+    /// Places below where another file system begins, by their path from the root on, as they were come upon.
+    nested: Mutex<HashMap<Vec<u8>, Nested>>,
+}
+
+/// What the mount service has said of a place where another file system begins.
+#[derive(Debug, Clone, Copy)]
+enum Nested {
+    /// The root of the export that begins there. It holds until the server does not know it any more.
+    Root(Handle),
+    /// It is not exported by itself, as far as this caller may know. That holds for [`REFUSAL_LIFE`].
+    Refused(Instant),
 }
 
 /// Whether a mount has ended: what was opened on it is not to be used any more, whatever is mounted later.
@@ -246,23 +258,48 @@ impl Client {
         Ok(Mount { transport, credential: self.credential()?, deadline })
     }
 
-    /// The root of another export that begins at `path` of this one, if there is one and exports are to be crossed.
-    /// Asks the server's mount service the first time.
-    pub(super) async fn nested_export(&self, session: &Session, path: &[u8]) -> Option<Handle> {
+    /// The root of another export that begins at `path` of this one; None where the mount service has refused it for
+    /// good, or exports are not to be crossed. Any other failure is an error: what lies underneath is not what the
+    /// path means.
+    pub(super) async fn nested_root(&self, session: &Session, path: &[u8]) -> Result<Option<Object>> {
         if !self.settings().auto_traverse_mounts {
-            return None;
+            return Ok(None);
         }
-        let mounted = &session.mounted;
-        if let Some(known) = lock(&mounted.nested).get(path) {
-            return *known;
+        let nested = &session.mounted.nested;
+        let known = lock(nested).get(path).copied();
+        match known {
+            Some(Nested::Refused(since))
+                if self.reactor.now().saturating_duration_since(since) < REFUSAL_LIFE =>
+            {
+                return Ok(None);
+            }
+            Some(Nested::Root(root)) => match session.nfs.getattr(&root).await {
+                Err(error) if Nfs::is_gone(&error) => {}
+                attributes => return Ok(Some(Object { handle: root, attributes: attributes? })),
+            },
+            _ => {}
         }
+        let Some(root) = self.ask_for_nested(&session.mounted, path).await? else { return Ok(None) };
+        Ok(Some(Object { handle: root, attributes: session.nfs.getattr(&root).await? }))
+    }
+
+    /// Asks the mount service for a nested export, and keeps its answer.
+    async fn ask_for_nested(&self, mounted: &Mounted, path: &[u8]) -> Result<Option<Handle>> {
+        lock(&mounted.nested).remove(path);
         let deadline = self.mount_deadline();
-        let mount = async {
+        let ask = async {
             self.mount_client(mounted.mount_service, deadline).await?.mnt(&mounted.below(path)).await
         };
-        let root = self.reactor.until(deadline, mount).await.ok();
-        lock(&mounted.nested).insert(path.to_vec(), root);
-        root
+        let answer = match self.reactor.until(deadline, ask).await {
+            Ok(root) => Nested::Root(root),
+            Err(error) if Mount::is_refusal(&error) => Nested::Refused(self.reactor.now()),
+            Err(error) => return Err(error.during("mount the export at").at(path)),
+        };
+        lock(&mounted.nested).insert(path.to_vec(), answer);
+        match answer {
+            Nested::Root(root) => Ok(Some(root)),
+            Nested::Refused(_) => Ok(None),
+        }
     }
 
     /// Ends the mount. Whether the server hears of it does not matter: its list of mounts is advice only

@@ -2,19 +2,13 @@
 
 use std::sync::Arc;
 
-use super::path::Object;
+use super::path::{Naming, Object, Parent};
 use super::{Client, LastLink, Session};
 use crate::attributes::{FileType, Handle, SetAttributes};
 use crate::error::{Error, Result};
 
 fn with_mode(mode: u32) -> SetAttributes {
     SetAttributes { mode: Some(mode & 0o7777), ..SetAttributes::default() }
-}
-
-/// A directory's name may end in slashes.
-fn without_slashes(path: &[u8]) -> &[u8] {
-    let end = path.iter().rposition(|byte| *byte != b'/').map_or(path.len().min(1), |last| last + 1);
-    &path[..end]
 }
 
 /// A name that is gone when it is removed a second time was removed the first time.
@@ -36,14 +30,27 @@ impl Session {
         };
         (attributes.kind == kind).then_some(Object { handle, attributes })
     }
+
+    /// ENOTDIR when it is something else, a link to a directory included.
+    async fn is_directory(&self, place: &Parent<'_>) -> Result<()> {
+        let (handle, attributes) = self.nfs.lookup(&place.directory, place.name).await?;
+        let attributes = match attributes {
+            Some(attributes) => attributes,
+            None => self.nfs.getattr(&handle).await?,
+        };
+        match attributes.kind {
+            FileType::Directory => Ok(()),
+            _ => Err(Error::new(libc::ENOTDIR, "a slash behind the name of what is not a directory")),
+        }
+    }
 }
 
 impl Client {
     pub async fn mkdir(self: Arc<Self>, path: Vec<u8>, mode: u32) -> Result<()> {
         let (client, path) = (&*self, &path[..]);
         let make = self.on_paths(|session| async move {
-            let place = client.parent(&session, without_slashes(path)).await?;
-            match session.nfs.mkdir(&place.directory, place.name, &with_mode(mode)).await {
+            let place = client.name_at(&session, path, Naming::MakeDirectory).await?;
+            match session.mkdir(&place.directory, place.name, &with_mode(mode)).await {
                 Err(error) if error.may_be_done(libc::EEXIST) => session
                     .is_there(&place.directory, place.name, FileType::Directory)
                     .await
@@ -58,10 +65,8 @@ impl Client {
     pub async fn rmdir(self: Arc<Self>, path: Vec<u8>) -> Result<()> {
         let (client, path) = (&*self, &path[..]);
         let remove = self.on_paths(|session| async move {
-            let place = client.parent(&session, without_slashes(path)).await?;
-            let result = removed(session.nfs.rmdir(&place.directory, place.name).await);
-            session.mounted.directories.forget(&place.path());
-            result
+            let place = client.name_at(&session, path, Naming::RemoveDirectory).await?;
+            removed(session.rmdir(&place.directory, place.name).await)
         });
         remove.await.map_err(|error: Error| error.during("rmdir").at(path))
     }
@@ -77,13 +82,9 @@ impl Client {
                 libc::S_IFIFO => FileType::Fifo,
                 _ => return Err(Error::new(libc::EINVAL, "only devices, sockets and fifos can be made")),
             };
-            let place = client.parent(&session, path).await?;
+            let place = client.name_at(&session, path, Naming::Make).await?;
             let numbers = (libc::major(device), libc::minor(device));
-            match session
-                .nfs
-                .mknod(&place.directory, place.name, kind, numbers, &with_mode(mode & 0o777))
-                .await
-            {
+            match session.mknod(&place.directory, place.name, kind, numbers, &with_mode(mode & 0o777)).await {
                 Err(error) if error.may_be_done(libc::EEXIST) => {
                     session.is_there(&place.directory, place.name, kind).await.ok_or(error).map(drop)
                 }
@@ -96,8 +97,8 @@ impl Client {
     pub async fn unlink(self: Arc<Self>, path: Vec<u8>) -> Result<()> {
         let (client, path) = (&*self, &path[..]);
         let remove = self.on_paths(|session| async move {
-            let place = client.parent(&session, path).await?;
-            removed(session.nfs.remove(&place.directory, place.name).await)
+            let place = client.name_at(&session, path, Naming::Remove).await?;
+            removed(session.remove(&place.directory, place.name).await)
         });
         remove.await.map_err(|error: Error| error.during("unlink").at(path))
     }
@@ -106,8 +107,8 @@ impl Client {
     pub async fn symlink(self: Arc<Self>, target: Vec<u8>, link: Vec<u8>) -> Result<()> {
         let (client, target, link) = (&*self, &target[..], &link[..]);
         let make = self.on_paths(|session| async move {
-            let place = client.parent(&session, link).await?;
-            match session.nfs.symlink(&place.directory, place.name, target, &with_mode(0o777)).await {
+            let place = client.name_at(&session, link, Naming::Make).await?;
+            match session.symlink(&place.directory, place.name, target, &with_mode(0o777)).await {
                 Err(error) if error.may_be_done(libc::EEXIST) => {
                     let link = session.is_there(&place.directory, place.name, FileType::Link).await;
                     let same = match link {
@@ -134,11 +135,12 @@ impl Client {
     pub async fn rename(self: Arc<Self>, from: Vec<u8>, to: Vec<u8>) -> Result<()> {
         let (client, from, to) = (&*self, &from[..], &to[..]);
         let rename = self.on_paths(|session| async move {
-            let from = client.parent(&session, from).await?;
-            let to = client.parent(&session, to).await?;
-            let result = session.nfs.rename((&from.directory, from.name), (&to.directory, to.name)).await;
-            session.mounted.directories.forget(&from.path());
-            session.mounted.directories.forget(&to.path());
+            let from = client.name_at(&session, from, Naming::Rename).await?;
+            let to = client.name_at(&session, to, Naming::Rename).await?;
+            if from.slash || to.slash {
+                session.is_directory(&from).await?;
+            }
+            let result = session.rename((&from.directory, from.name), (&to.directory, to.name)).await;
             match result {
                 Err(error) if error.may_be_done(libc::ENOENT) => {
                     session.nfs.lookup(&to.directory, to.name).await.map(drop).map_err(|_| error)
@@ -154,8 +156,8 @@ impl Client {
         let (client, existing, new) = (&*self, &existing[..], &new[..]);
         let link = self.on_paths(|session| async move {
             let file = client.walk(&session, existing, LastLink::Follow).await?;
-            let place = client.parent(&session, new).await?;
-            match session.nfs.link(&file.handle, &place.directory, place.name).await {
+            let place = client.name_at(&session, new, Naming::Make).await?;
+            match session.link(&file.handle, &place.directory, place.name).await {
                 Err(error) if error.may_be_done(libc::EEXIST) => {
                     let there = session.is_there(&place.directory, place.name, file.attributes.kind).await;
                     let same = there.is_some_and(|there| there.attributes.fileid == file.attributes.fileid);
@@ -165,18 +167,5 @@ impl Client {
             }
         });
         link.await.map_err(|error: Error| error.during("link").at(existing))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_slashes;
-
-    #[test]
-    fn trailing_slashes() {
-        assert_eq!(without_slashes(b"/a//"), b"/a");
-        assert_eq!(without_slashes(b"a"), b"a");
-        assert_eq!(without_slashes(b"///"), b"/");
-        assert_eq!(without_slashes(b""), b"");
     }
 }

@@ -1,7 +1,8 @@
 //! Paths: from bytes to objects, through symbolic links.
 //!
 //! The caller's `.` and `..` are resolved in the text of the path, as libnfs does; those of a link's target,
-//! on the way. Nothing leads out of the export.
+//! on the way. Nothing leads out of the export. What a `..` leaves must be a directory, and so must what a path with a
+//! slash or a `.` at its end leads to, a link there being followed (POSIX, Pathname Resolution).
 //!
 //! What is rare is boxed: every operation on a path holds the state of its walk.
 
@@ -55,6 +56,17 @@ impl Walked {
         self.found.ok_or_else(missing)
     }
 
+    /// ENOTDIR, unless it leads to a directory.
+    fn directory(self) -> Result<Self> {
+        match &self.found {
+            Some(object) if object.attributes.kind != FileType::Directory => {
+                Err(Error::new(libc::ENOTDIR, "not a directory"))
+            }
+            Some(_) => Ok(self),
+            None => Err(missing()),
+        }
+    }
+
     /// Where an object that is missing would be: its directory and its name.
     pub fn missing(&self) -> Option<(Handle, &[u8])> {
         self.found.is_none().then(|| (self.directory, last_of(&self.path).1))
@@ -64,6 +76,11 @@ impl Walked {
     pub fn canonical(&self) -> &[u8] {
         &self.path
     }
+}
+
+/// The empty path, which means the current directory otherwise, as in libnfs, but is no name to be made or removed.
+fn no_path() -> Error {
+    Error::new(libc::ENOENT, "the path is empty")
 }
 
 fn missing() -> Error {
@@ -83,31 +100,80 @@ enum LastStep {
     },
 }
 
-/// Where an object is named.
+/// Where an object is named, by a name that is neither empty nor `.` nor `..`.
 pub struct Parent<'a> {
     pub directory: Handle,
     pub name: &'a [u8],
-    /// The path of the directory without links.
-    path: Vec<u8>,
+    /// A slash stands behind the name: it is a directory's.
+    pub slash: bool,
 }
 
-impl Parent<'_> {
-    /// The path of the name, without links in front of it.
-    pub fn path(&self) -> Vec<u8> {
-        [&self.path, &b"/"[..], self.name].concat()
+/// What is to be done with a name. It tells what is wrong with the root, with `.` and `..`, and with a slash behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// An object is made, but a directory.
+    Make,
+    /// The same with open(), which tells that directories are not made so.
+    Create,
+    MakeDirectory,
+    Remove,
+    RemoveDirectory,
+    Rename,
+}
+
+impl Naming {
+    /// The errno for a directory that cannot be named so: by `..`, by `.`, as the root.
+    fn refused(self, name: &[u8]) -> Error {
+        let errno = match (self, name) {
+            (Self::Make | Self::MakeDirectory, _) => libc::EEXIST,
+            (Self::Create | Self::Remove, _) => libc::EISDIR,
+            (Self::RemoveDirectory | Self::Rename, b"") => libc::EBUSY,
+            (Self::RemoveDirectory, b"..") => libc::ENOTEMPTY,
+            (Self::RemoveDirectory | Self::Rename, _) => libc::EINVAL,
+        };
+        Error::new(errno, "the path ends in no name, but leads to a directory")
+    }
+
+    /// Whether slashes may stand behind the name.
+    fn is_of_directory(self) -> bool {
+        matches!(self, Self::MakeDirectory | Self::RemoveDirectory | Self::Rename)
     }
 }
 
-/// `path` as seen from `directory`, without `.`, `..` and superfluous slashes: empty for the root, otherwise beginning
-/// with a slash; EPERM when it climbs above the root.
-fn normalize(directory: &[u8], path: &[u8]) -> Result<Vec<u8>> {
+/// A path without `.`, `..` and superfluous slashes, and what they ask for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Normal {
+    /// Empty for the root, otherwise beginning with a slash.
+    pub path: Vec<u8>,
+    /// What the path leaves by `..`: directories, or the path leads nowhere.
+    pub left: Vec<Vec<u8>>,
+    /// What the path leads to is a directory, or it leads nowhere: it ends in a slash or in `.`.
+    pub directory: bool,
+}
+
+impl Normal {
+    /// Whether there is more to look at than where the path ends.
+    pub fn is_more(&self) -> bool {
+        self.directory || !self.left.is_empty()
+    }
+}
+
+/// `path` as seen from `directory`; EPERM when it climbs above the root.
+fn normalize(directory: &[u8], path: &[u8]) -> Result<Normal> {
     let from = if path.first() == Some(&b'/') { &[][..] } else { directory };
     let mut normal = Vec::with_capacity(from.len() + path.len() + 2);
+    let mut left = Vec::new();
     for part in from.split(|byte| *byte == b'/').chain(path.split(|byte| *byte == b'/')) {
         match part {
             b"" | b"." => {}
             b".." => match normal.iter().rposition(|byte| *byte == b'/') {
-                Some(slash) => normal.truncate(slash),
+                Some(slash) => {
+                    // The current directory is one.
+                    if from.len() < normal.len() || !from.starts_with(&normal) {
+                        left.push(normal.clone());
+                    }
+                    normal.truncate(slash);
+                }
                 None => return Err(Error::new(libc::EPERM, "the path climbs above the root of the export")),
             },
             name => {
@@ -116,7 +182,8 @@ fn normalize(directory: &[u8], path: &[u8]) -> Result<Vec<u8>> {
             }
         }
     }
-    Ok(normal)
+    let directory = (path.ends_with(b"/") || path.ends_with(b"/.")) && !normal.is_empty();
+    Ok(Normal { path: normal, left, directory })
 }
 
 /// Whether a path is as [`normalize`] makes it, whatever the current directory is.
@@ -138,12 +205,16 @@ pub fn last_of(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Directory and last component. The latter may be empty, `.` or `..`: the server judges.
-fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    match path.iter().rposition(|byte| *byte == b'/') {
-        Some(0) => (b"/", &path[1..]),
-        Some(at) => (&path[..at], &path[at + 1..]),
-        None => (b"", path),
+/// Directory and last component of a path that is not empty; the latter may be `.` or `..`, and is empty for the root.
+/// Whether a slash stands behind it.
+fn split(path: &[u8]) -> (&[u8], &[u8], bool) {
+    let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    let slash = end < path.len();
+    match path[..end].iter().rposition(|byte| *byte == b'/') {
+        _ if end == 0 => (b"/", b"", slash),
+        Some(0) => (b"/", &path[1..end], slash),
+        Some(at) => (&path[..at], &path[at + 1..end], slash),
+        None => (b"", &path[..end], slash),
     }
 }
 
@@ -176,8 +247,8 @@ impl Client {
         }
     }
 
-    /// `path` as seen from the current directory, as [`normalize`] makes it.
-    pub(super) fn normal(&self, path: &[u8]) -> Result<Vec<u8>> {
+    /// `path` as seen from the current directory.
+    pub(super) fn normal(&self, path: &[u8]) -> Result<Normal> {
         match path.first() {
             Some(b'/') => normalize(&[], path),
             _ => normalize(&lock(&self.working_directory), path),
@@ -186,7 +257,11 @@ impl Client {
 
     /// Walks `path` from the current directory to an object.
     pub(super) async fn walk(&self, session: &Session, path: &[u8], last: LastLink) -> Result<Object> {
-        let path = self.normal(path)?;
+        let normal = self.normal(path)?;
+        if normal.is_more() {
+            return Box::pin(self.walk_further(session, normal, last, false)).await?.object();
+        }
+        let path = normal.path;
         match self.last_step(session, &path, last, false).await? {
             LastStep::Made { found, .. } => found.ok_or_else(missing),
             LastStep::Walk { trusting } => {
@@ -195,7 +270,7 @@ impl Client {
         }
     }
 
-    /// Walks `path`; the last component may be missing when `may_be_missing`.
+    /// Walks `path`; the last component may be missing when `may_be_missing`: EISDIR if it is a directory's name.
     pub(super) async fn walk_to(
         &self,
         session: &Session,
@@ -203,12 +278,53 @@ impl Client {
         last: LastLink,
         may_be_missing: bool,
     ) -> Result<Walked> {
-        let path = self.normal(path)?;
+        if may_be_missing && path.is_empty() {
+            return Err(no_path());
+        }
+        let normal = self.normal(path)?;
+        if !normal.is_more() {
+            return self.walk_normal(session, normal.path, last, may_be_missing).await;
+        }
+        let may_be_missing = may_be_missing && !path.ends_with(b".");
+        Box::pin(self.walk_further(session, normal, last, may_be_missing)).await
+    }
+
+    /// Walks a path as [`normalize`] makes it.
+    async fn walk_normal(
+        &self,
+        session: &Session,
+        path: Vec<u8>,
+        last: LastLink,
+        may_be_missing: bool,
+    ) -> Result<Walked> {
         match self.last_step(session, &path, last, may_be_missing).await? {
             LastStep::Made { directory, found } => Ok(Walked { path, directory, found }),
             LastStep::Walk { trusting } => {
                 Box::pin(self.walk_all(session, path, last, may_be_missing, trusting)).await
             }
+        }
+    }
+
+    /// Walks a path that asks for directories.
+    async fn walk_further(
+        &self,
+        session: &Session,
+        normal: Normal,
+        last: LastLink,
+        may_be_missing: bool,
+    ) -> Result<Walked> {
+        let Normal { path, left, directory } = normal;
+        for path in left {
+            if session.known(&path, self.reactor.now()).is_none() {
+                self.walk_normal(session, path, LastLink::Follow, false).await?.directory()?;
+            }
+        }
+        let last = if directory { LastLink::Follow } else { last };
+        let walked = self.walk_normal(session, path, last, may_be_missing).await?;
+        match walked.found {
+            Some(_) if directory => walked.directory(),
+            None if directory => Err(Naming::Create.refused(b".")),
+            _ => Ok(walked),
         }
     }
 
@@ -224,6 +340,7 @@ impl Client {
         let walk = |trusting| Ok(LastStep::Walk { trusting });
         let known = if name.is_empty() { None } else { session.known(directory, self.reactor.now()) };
         let Some(known) = known else { return walk(true) };
+        let generation = session.mounted.directories.generation();
         let found = match self.step(session, &known, directory, name).await {
             Ok(object) if object.attributes.kind == FileType::Link && last == LastLink::Follow => {
                 return walk(true);
@@ -234,7 +351,7 @@ impl Client {
             Err(error) => return Err(error.during("lookup")),
         };
         if let Some(object) = &found {
-            session.remember(path, object, self.reactor.now());
+            session.remember(path, object, &known.handle, generation, self.reactor.now());
         }
         Ok(LastStep::Made { directory: known.handle, found })
     }
@@ -299,6 +416,7 @@ impl Client {
                 found = None;
                 continue;
             }
+            let generation = session.mounted.directories.generation();
             let object = match self.step(session, &directory, &path[..begin], &name).await {
                 Ok(object) => object,
                 Err(error) if may_be_missing && todo.is_empty() && error.errno() == libc::ENOENT => {
@@ -321,7 +439,7 @@ impl Client {
                 prepend(&mut todo, inside(&target, &session.mounted.export))?;
                 found = None;
             } else {
-                session.remember(&path, &object, self.reactor.now());
+                session.remember(&path, &object, &directory.handle, generation, self.reactor.now());
                 let directory = Directory { handle: object.handle, fsid: object.attributes.fsid };
                 steps.push(Step { directory, begin });
                 found = Some(object);
@@ -373,43 +491,67 @@ impl Client {
         {
             return found;
         }
-        let Some(root) = self.nested_export(session, &[path, b"/", name].concat()).await else {
-            return found;
-        };
-        match session.nfs.getattr(&root).await {
-            Ok(attributes) => Ok(Object { handle: root, attributes }),
-            Err(_) => found,
+        match self.nested_root(session, &[path, b"/", name].concat()).await? {
+            Some(root) => Ok(root),
+            None => found,
         }
     }
 
-    /// The directory that holds the last component of `path`, and that component.
+    /// Where a regular file is made with O_CREAT and O_EXCL.
     pub(super) async fn parent<'a>(&self, session: &Session, path: &'a [u8]) -> Result<Parent<'a>> {
-        let (directory, name) = split(path);
+        self.name_at(session, path, Naming::Create).await
+    }
+
+    /// The directory that holds the last component of `path`, and that component.
+    pub(super) async fn name_at<'a>(
+        &self,
+        session: &Session,
+        path: &'a [u8],
+        naming: Naming,
+    ) -> Result<Parent<'a>> {
+        let (directory, name, slash) = split(path);
+        if matches!(name, b"" | b"." | b"..") || slash && !naming.is_of_directory() {
+            return Err(Box::pin(self.no_name(session, path, naming)).await);
+        }
         let normal = self.normal(directory)?;
-        if let Some(known) = session.known(&normal, self.reactor.now()) {
-            return Ok(Parent { directory: known.handle, name, path: normal });
+        if normal.left.is_empty()
+            && let Some(known) = session.known(&normal.path, self.reactor.now())
+        {
+            return Ok(Parent { directory: known.handle, name, slash });
         }
         let walked = self.walk_to(session, directory, LastLink::Follow, false).await?;
-        let path = walked.canonical().to_vec();
-        Ok(Parent { directory: walked.object()?.handle, name, path })
+        Ok(Parent { directory: walked.object()?.handle, name, slash })
+    }
+
+    /// What is wrong with a path that does not end in a name, or in a name that is a directory's only.
+    async fn no_name(&self, session: &Session, path: &[u8], naming: Naming) -> Error {
+        let (directory, name, _) = split(path);
+        if path.is_empty() {
+            return no_path();
+        }
+        let at = if matches!(name, b"" | b"." | b"..") { directory } else { path };
+        match self.walk_to(session, at, LastLink::Follow, false).await.and_then(Walked::directory) {
+            Ok(_) => naming.refused(name),
+            Err(error) if error.errno() == libc::ENOENT && naming == Naming::Create && at == path => {
+                naming.refused(name)
+            }
+            Err(error) => error,
+        }
     }
 
     /// Makes `path` the current directory.
     pub async fn chdir(self: std::sync::Arc<Self>, path: Vec<u8>) -> Result<()> {
         let change = async {
             let session = self.session()?;
-            let walked = self.walk_to(&session, &path, LastLink::Follow, false).await?;
+            let walked = self.walk_to(&session, &path, LastLink::Follow, false).await?.directory()?;
             let canonical = match walked.canonical() {
                 b"" => b"/".to_vec(),
                 path => path.to_vec(),
             };
-            if walked.object()?.attributes.kind != FileType::Directory {
-                return Err(Error::new(libc::ENOTDIR, "not a directory"));
-            }
             *lock(&self.working_directory) = canonical;
             Ok(())
         };
-        change.await.map_err(|error| error.during("chdir").at(&path))
+        change.await.map_err(|error: Error| error.during("chdir").at(&path))
     }
 }
 
@@ -442,7 +584,7 @@ mod tests {
 
     fn normal(directory: &str, path: &str) -> std::result::Result<String, i32> {
         let normal = normalize(directory.as_bytes(), path.as_bytes()).map_err(|error| error.errno())?;
-        Ok(String::from_utf8_lossy(&normal).into_owned())
+        Ok(String::from_utf8_lossy(&normal.path).into_owned())
     }
 
     #[test]
@@ -463,11 +605,35 @@ mod tests {
     }
 
     #[test]
-    fn the_last_component_is_left_to_the_server() {
-        assert_eq!(split(b"/a"), (&b"/"[..], &b"a"[..]));
-        assert_eq!(split(b"a/b/.."), (&b"a/b"[..], &b".."[..]));
-        assert_eq!(split(b"a/"), (&b"a"[..], &b""[..]));
-        assert_eq!(split(b"a"), (&b""[..], &b"a"[..]));
+    fn directories_that_a_path_asks_for() {
+        let more = |directory: &str, path: &str| {
+            let normal = normalize(directory.as_bytes(), path.as_bytes()).unwrap();
+            let left: Vec<_> =
+                normal.left.iter().map(|left| String::from_utf8_lossy(left).into_owned()).collect();
+            (normal.directory, left)
+        };
+        let none = Vec::<String>::new;
+        for path in ["", "/", "//", ".", "/.", "/a", "a/./b", "/.a", "/a."] {
+            assert_eq!(more("/", path), (false, none()), "{path}");
+        }
+        for path in ["/a/", "a//", "a/.", "./a/"] {
+            assert_eq!(more("/", path), (true, none()), "{path}");
+        }
+        assert_eq!(more("/", "/a/.."), (false, vec!["/a".into()]));
+        assert_eq!(more("/", "/a/b/../../c/"), (true, vec!["/a/b".into(), "/a".into()]));
+        assert_eq!(more("/a/b", "../../c"), (false, none()), "the current directory is one");
+        assert_eq!(more("/a/b", "../c/../d"), (false, vec!["/a/c".into()]));
+    }
+
+    #[test]
+    fn the_last_component() {
+        assert_eq!(split(b"/a"), (&b"/"[..], &b"a"[..], false));
+        assert_eq!(split(b"a/b/.."), (&b"a/b"[..], &b".."[..], false));
+        assert_eq!(split(b"a//b//"), (&b"a/"[..], &b"b"[..], true));
+        assert_eq!(split(b"a/"), (&b""[..], &b"a"[..], true));
+        assert_eq!(split(b"a"), (&b""[..], &b"a"[..], false));
+        assert_eq!(split(b"//"), (&b"/"[..], &b""[..], true));
+        assert_eq!(split(b""), (&b"/"[..], &b""[..], false));
     }
 
     #[test]

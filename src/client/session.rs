@@ -4,12 +4,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::directory_cache::Directory;
+use super::directory_cache::{Directory, Found};
 use super::inode::Policy;
 use super::mount::Mounted;
 use super::path::Object;
 use super::{Client, File, Settings};
-use crate::attributes::FileType;
+use crate::attributes::{FileType, Handle};
 use crate::error::{Error, Result};
 use crate::rpc::Credential;
 use crate::sync::lock;
@@ -57,11 +57,13 @@ impl Shared {
         mounted.directories.get(path, &self.nfs.credential, now)
     }
 
-    /// What was found at a path without links is known if it is a directory.
-    pub fn remember(&self, path: &[u8], found: &Object, now: Instant) {
+    /// What a LOOKUP in `parent` has found at a path without links is known if it is a directory, unless this context
+    /// has changed something there since the cache had that generation.
+    pub fn remember(&self, path: &[u8], found: &Object, parent: &Handle, generation: u64, now: Instant) {
         if found.attributes.kind == FileType::Directory && self.remembers {
             let directory = Directory { handle: found.handle, fsid: found.attributes.fsid };
-            self.mounted.directories.insert(path, directory, &self.nfs.credential, now);
+            let found = Found { path, directory, parent, generation };
+            self.mounted.directories.insert(&found, &self.nfs.credential, now);
         }
     }
 }

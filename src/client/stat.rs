@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Client;
 use super::directory_cache::Directory;
-use super::path::{LastLink, MOVED, Object, is_normal, is_other_file_system, last_of};
+use super::path::{LastLink, MOVED, Normal, Object, is_normal, is_other_file_system, last_of};
 use super::session::{Session, Shared};
 use crate::attributes::{Attributes, FileType, Handle};
 use crate::error::{Error, Result};
@@ -22,15 +22,19 @@ impl Client {
         done: impl FnOnce(Result<Attributes>) + Send + 'static,
     ) -> Result<()> {
         let normal = (!is_normal(&path)).then(|| self.normal(&path).unwrap_or_default());
+        let is_more = normal.as_ref().is_some_and(Normal::is_more);
+        let normal = normal.map(|normal| normal.path);
         let left = self.with_shared(|shared| {
             let (directory, name) = last_of(normal.as_ref().unwrap_or(&path));
+            let name = if is_more { b"" } else { name };
             let known = |shared: &Arc<Shared>| shared.known(directory, self.reactor.now());
             let shared = shared.ok().filter(|_| !name.is_empty());
             let Some((shared, directory)) = shared.and_then(|shared| Some((shared, known(shared)?))) else {
                 return Ok::<_, Error>(Some((path, done)));
             };
             let (client, own, deadline) = (self.clone(), shared.clone(), shared.nfs.deadline_of_piece());
-            let lookup = Lookup { client, shared: own, deadline, path, normal, directory, last };
+            let generation = shared.mounted.directories.generation();
+            let lookup = Lookup { client, shared: own, deadline, path, normal, directory, generation, last };
             let call = CallOperation::begin(&self.executor, lookup, done)?;
             shared.nfs.submit_lookup(
                 &directory.handle,
@@ -56,6 +60,8 @@ struct Lookup {
     /// As [`Client::normal`] makes it, if that is something else.
     normal: Option<Vec<u8>>,
     directory: Directory,
+    /// Of the directory cache, before the call.
+    generation: u64,
     last: LastLink,
 }
 
@@ -79,7 +85,8 @@ impl Call for Lookup {
             {
                 if attributes.kind == FileType::Directory {
                     let found = Object { handle, attributes: attributes.clone() };
-                    self.shared.remember(self.normal(), &found, self.client.reactor.now());
+                    let (parent, now) = (&self.directory.handle, self.client.reactor.now());
+                    self.shared.remember(self.normal(), &found, parent, self.generation, now);
                 }
                 End::Nothing(Ok(attributes))
             }

@@ -220,7 +220,7 @@ pub(super) fn status(reader: &mut Reader<'_>) -> Result<()> {
     match nfsstat3::unpack(&mut &word.to_be_bytes()[..]) {
         Ok((nfsstat3::NFS3_OK, _)) => Ok(()),
         Ok((status, _)) => Err(nfs_error(status)),
-        Err(_) => Err(Error::malformed(format!("NFS status {word} is unknown"))),
+        Err(_) => Err(Error::malformed(format!("NFS status {word} is unknown")).with_status(word)),
     }
 }
 

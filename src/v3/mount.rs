@@ -9,7 +9,7 @@ use nfs3_client::nfs3_types::xdr_codec::Opaque;
 use nfs3_client::{MountClient, PortmapperClient};
 
 use super::channel::Channel;
-use super::status::{mount_error, portmap_error, rpc_error};
+use super::status::{is_refusal, mount_error, portmap_error, rpc_error};
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
 use crate::rpc::{self, Credential, Message, Request, Transport};
@@ -43,6 +43,11 @@ impl Mount {
     pub async fn mnt(&self, directory: &[u8]) -> Result<Handle> {
         let reply = self.client().mnt(dirpath(Opaque::borrowed(directory))).await.map_err(mount_error)?;
         Handle::new(&reply.fhandle.0)
+    }
+
+    /// Whether MNT was refused for good, and did not merely fail.
+    pub fn is_refusal(error: &Error) -> bool {
+        is_refusal(error)
     }
 
     /// Tells the server that the directory is no longer in use (UMNT).

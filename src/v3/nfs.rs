@@ -218,6 +218,11 @@ impl Nfs {
         is(error, nfsstat3::NFS3ERR_XDEV)
     }
 
+    /// Whether a handle is not good for anything any more.
+    pub fn is_gone(error: &Error) -> bool {
+        is(error, nfsstat3::NFS3ERR_STALE) || is(error, nfsstat3::NFS3ERR_BADHANDLE)
+    }
+
     /// Whether a listing has to begin anew because the directory has changed.
     pub fn is_bad_cookie(error: &Error) -> bool {
         is(error, nfsstat3::NFS3ERR_BAD_COOKIE)

@@ -143,15 +143,23 @@ fn found(mut reader: Reader<'_>) -> Result<(Handle, Option<Attributes>)> {
 /// fattr3.
 pub(super) fn attributes(reader: &mut Reader<'_>) -> Result<Attributes> {
     let bytes: &[u8; FATTR3] = reader.array()?;
+    decode(bytes).ok_or_else(|| {
+        let kind = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let error = Error::malformed(format!("{kind} is no type of file"));
+        error.with_status(nfsstat3::NFS3_OK as u32) // the server has answered
+    })
+}
+
+/// None for a type of file that NFSv3 does not know.
+fn decode(bytes: &[u8; FATTR3]) -> Option<Attributes> {
     let word = |index: usize| {
         let at = 4 * index;
         u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
     };
     let long = |index: usize| u64::from(word(index)) << 32 | u64::from(word(index + 1));
     let time = |index: usize| Time { seconds: word(index), nanoseconds: word(index + 1) };
-    let unknown = || Error::malformed(format!("{} is no type of file", word(0)));
-    Ok(Attributes {
-        kind: FileType::from_nfs3(word(0)).ok_or_else(unknown)?,
+    Some(Attributes {
+        kind: FileType::from_nfs3(word(0))?,
         mode: word(1) & 0o7777,
         nlink: word(2),
         uid: word(3),
@@ -170,6 +178,11 @@ pub(super) fn attributes(reader: &mut Reader<'_>) -> Result<Attributes> {
 /// post_op_attr.
 pub(super) fn optional_attributes(reader: &mut Reader<'_>) -> Result<Option<Attributes>> {
     reader.flag()?.then(|| attributes(reader)).transpose()
+}
+
+/// post_op_attr of one of many objects: one of an unknown type spoils nothing but itself.
+pub(super) fn listed_attributes(reader: &mut Reader<'_>) -> Result<Option<Attributes>> {
+    if reader.flag()? { Ok(decode(reader.array()?)) } else { Ok(None) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use nfs3_client::nfs3_types::nfs3::NFS_PROGRAM;
 
 use super::data::{skip_optional, status};
 use super::nfs::Nfs;
-use super::object::{FATTR3, optional_attributes};
+use super::object::{FATTR3, listed_attributes};
 use crate::attributes::{Attributes, Handle};
 use crate::error::{Error, Result};
 use crate::xdr::Reader;
@@ -88,7 +88,7 @@ fn page(body: &[u8], plus: bool, mut each: impl FnMut(DirEntry<'_>) -> Result<()
             return Err(Error::malformed(format!("a file name of {} bytes", name.len())));
         }
         last = Some(reader.u64()?);
-        let attributes = if plus { optional_attributes(reader)? } else { None };
+        let attributes = if plus { listed_attributes(reader)? } else { None };
         if plus && reader.flag()? && reader.opaque()?.len() > Handle::MAX {
             return Err(Error::malformed("a file handle too long for one"));
         }
@@ -137,6 +137,30 @@ mod tests {
         assert_eq!(end, PageEnd { next: Some((3, [5; 8])), eof: true });
         assert_eq!(names(&reply(&[], 64)).unwrap().1, PageEnd { next: None, eof: true });
         assert!(names(&reply(&["a"], 65)).is_err(), "a handle of 65 bytes");
+    }
+
+    #[test]
+    fn an_unknown_type_of_file_spoils_its_own_attributes_only() {
+        let attributes = |kind: u32| [&kind.to_be_bytes()[..], &[1; FATTR3 - 4]].concat();
+        let mut body = [&[0; 8][..], &[5; 8]].concat();
+        for (number, kind) in [1u8, 9, 0, 2].into_iter().enumerate() {
+            body.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, number as u8, 0, 0, 0, 1]);
+            body.extend_from_slice(&[b'a' + number as u8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number as u8 + 1]);
+            body.extend_from_slice(&[0, 0, 0, 1]);
+            body.extend_from_slice(&attributes(kind.into()));
+            body.extend_from_slice(&[0; 4]);
+        }
+        body.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 1]);
+        let mut known = Vec::new();
+        let each = |entry: DirEntry<'_>| {
+            known.push((entry.name.to_vec(), entry.attributes.is_some()));
+            Ok(())
+        };
+        assert!(page(&body, true, each).unwrap().eof);
+        assert_eq!(
+            known,
+            [(b"a".into(), true), (b"b".into(), false), (b"c".into(), false), (b"d".into(), true)]
+        );
     }
 
     proptest! {

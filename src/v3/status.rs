@@ -85,7 +85,21 @@ pub fn mount_error(error: MountError) -> Error {
         mountstat3::MNT3ERR_NOTSUPP => libc::EINVAL,
         mountstat3::MNT3ERR_SERVERFAULT => libc::EIO,
     };
-    Error::new(errno, status.to_string())
+    Error::new(errno, status.to_string()).with_mount_status(status as u32)
+}
+
+/// Whether a MNT was refused for good: the directory is not exported, or not to this caller.
+pub fn is_refusal(error: &Error) -> bool {
+    const REFUSALS: [mountstat3; 7] = [
+        mountstat3::MNT3ERR_PERM,
+        mountstat3::MNT3ERR_NOENT,
+        mountstat3::MNT3ERR_ACCES,
+        mountstat3::MNT3ERR_NOTDIR,
+        mountstat3::MNT3ERR_INVAL,
+        mountstat3::MNT3ERR_NAMETOOLONG,
+        mountstat3::MNT3ERR_NOTSUPP,
+    ];
+    REFUSALS.iter().any(|refusal| error.mount_status() == Some(*refusal as u32))
 }
 
 /// A port that could not be had.

@@ -21,7 +21,7 @@ int main(int argc, char **argv)
         {"..", "/new"},           {"/file", ".."},          {"/file", name256},       {name256, "/new"},
         {long_missing, "/new"},   {"/file", long_missing},  {"/loop/x", "/new"},      {"/file", "/loop/x"},
         {"/dir/.", "/new"},       {"/dir/..", "/new"},      {"/file", "/dir/."},      {"/file", "/dir/.."},
-        {"/file/", "/new"},       {"/file", "/new/"},       {"/dir/", "/new"},        {"/dir", "/new/"},
+        {"/file/", "/new"},       {"/file", "/new/"},
     };
     struct nfs_context *root;
     struct nfsfh *fh;

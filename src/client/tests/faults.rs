@@ -1,6 +1,8 @@
 //! Servers that are busy, that lack a procedure or lie.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nfs3_client::nfs3_types::nfs3::{NFS_PROGRAM, nfsstat3};
 
@@ -99,14 +101,51 @@ fn a_busy_server_is_asked_again() {
 }
 
 #[test]
-fn a_server_that_stays_busy_is_eagain() {
+fn a_server_that_stays_busy_is_eagain_when_the_time_is_over() {
     let client = mounted(|passing| {
         if passing.procedure == LOOKUP {
             refuse(passing.body, nfsstat3::NFS3ERR_JUKEBOX, LOOKUP);
         }
     });
-    let error = client.run(client.clone().stat(b"/hello".to_vec(), LastLink::Follow)).unwrap_err();
-    assert_eq!(error.errno(), libc::EAGAIN, "{error}");
+    client.change_settings(|settings| settings.timeout = Some(Duration::from_millis(700)));
+    // The last try has 100 ms; a machine that stops for as long makes it ETIMEDOUT.
+    let told = (0..5).any(|_| {
+        let start = Instant::now();
+        let error = client.run(client.clone().stat(b"/hello".to_vec(), LastLink::Follow)).unwrap_err();
+        assert!(start.elapsed() >= Duration::from_millis(500), "{error} after {:?}", start.elapsed());
+        error.errno() == libc::EAGAIN
+    });
+    assert!(told);
+}
+
+#[test]
+fn without_a_timeout_there_is_no_end_to_waiting_for_a_busy_server() {
+    let start = Instant::now();
+    let busy = move |procedures: &'static [u32]| {
+        move |passing: Passing<'_>| {
+            if procedures.contains(&passing.procedure) && start.elapsed() < Duration::from_secs(5) {
+                refuse(passing.body, nfsstat3::NFS3ERR_JUKEBOX, passing.procedure);
+            }
+        }
+    };
+    // A call decoded in place, a typed one, and pieces of a transfer, side by side.
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let client = mounted(busy(&[NFS_PROGRAM::NFSPROC3_GETATTR as u32]));
+            client.run(client.clone().stat(b"/".to_vec(), LastLink::Follow)).unwrap();
+        });
+        scope.spawn(|| {
+            let client = mounted(busy(&[NFS_PROGRAM::NFSPROC3_MKDIR as u32]));
+            client.run(client.clone().mkdir(b"/new".to_vec(), 0o755)).unwrap();
+        });
+        let client = mounted(busy(&[READ, WRITE]));
+        let file = open(&client, b"/hello");
+        let source = Source::copied(b"jello").unwrap();
+        assert_eq!(client.run(client.clone().pwrite(file.clone(), 0, source)).unwrap(), 5);
+        let mut back = [0; 20];
+        assert_eq!(client.run(client.clone().pread(file, 0, destination(&mut back))).unwrap(), 12);
+    });
+    assert!(start.elapsed() > Duration::from_secs(5));
 }
 
 #[test]

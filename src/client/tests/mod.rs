@@ -5,6 +5,8 @@ mod caches;
 mod commit;
 mod direct;
 mod faults;
+mod names;
+mod nested;
 mod proxy;
 mod reconnect;
 mod service;

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use crate::sync::lock;
 
@@ -16,6 +17,8 @@ pub struct Passing<'a> {
     pub procedure: u32,
     pub arguments: &'a [u8],
     pub body: &'a mut Vec<u8>,
+    /// How long the reply is held back, others passing it.
+    pub delay: &'a mut Duration,
 }
 
 /// Headers without verifiers, as the in-memory server writes them.
@@ -26,11 +29,21 @@ const ACCEPT_STAT: usize = 20;
 
 pub const NFS: u32 = 100_003;
 pub const NFSACL: u32 = 100_227;
+pub const MOUNT: u32 = 100_005;
 
 type Tamper = dyn FnMut(Passing<'_>) + Send;
 
 /// Puts a proxy in front of the server on `port`; returns its own port. It lives as long as the test process.
 pub fn proxy(port: u16, tamper: impl FnMut(Passing<'_>) + Send + 'static) -> u16 {
+    proxy_for(&[NFS, NFSACL], port, tamper)
+}
+
+/// As [`proxy`], with the mount service.
+pub fn proxy_with_mount(port: u16, tamper: impl FnMut(Passing<'_>) + Send + 'static) -> u16 {
+    proxy_for(&[NFS, NFSACL, MOUNT], port, tamper)
+}
+
+fn proxy_for(programs: &'static [u32], port: u16, tamper: impl FnMut(Passing<'_>) + Send + 'static) -> u16 {
     let tamper: Arc<Mutex<Tamper>> = Arc::new(Mutex::new(tamper));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let own = listener.local_addr().unwrap().port();
@@ -46,23 +59,34 @@ pub fn proxy(port: u16, tamper: impl FnMut(Passing<'_>) + Send + 'static) -> u16
                     send(&mut to, &call)
                 })
             });
-            let (tamper, mut to) = (tamper.clone(), client);
+            let (tamper, to) = (tamper.clone(), Arc::new(Mutex::new(client)));
             thread::spawn(move || {
                 records(server, |mut reply| {
                     let call = lock(&calls).remove(&word(&reply, 0)).unwrap_or_default();
                     let program = word(&call, 12);
-                    if [NFS, NFSACL].contains(&program) {
+                    let mut delay = Duration::ZERO;
+                    if programs.contains(&program) {
                         let mut body = reply.split_off(REPLY_HEADER);
                         let credential = 32 + word(&call, 28).next_multiple_of(4) as usize;
                         let arguments = &call[credential + 8..];
                         let procedure = word(&call, 20);
-                        lock(&tamper)(Passing { program, procedure, arguments, body: &mut body });
+                        let passing =
+                            Passing { program, procedure, arguments, body: &mut body, delay: &mut delay };
+                        lock(&tamper)(passing);
                         if !body.is_empty() {
                             reply[ACCEPT_STAT..].fill(0);
                         }
                         reply.append(&mut body);
                     }
-                    send(&mut to, &reply)
+                    if delay.is_zero() {
+                        return send(&mut lock(&to), &reply);
+                    }
+                    let to = to.clone();
+                    thread::spawn(move || {
+                        thread::sleep(delay);
+                        let _ = send(&mut lock(&to), &reply);
+                    });
+                    Ok(())
                 })
             });
         }

@@ -259,14 +259,16 @@ class Context:
     def loop(self, until, seconds=5):
         """An event loop, as a program has it; false when the time is over before `until` is true."""
         end = time.monotonic() + seconds
-        poll = select.poll()
-        descriptor = self.get_fd()
-        poll.register(descriptor, select.POLLIN)
         while not until():
             left = end - time.monotonic()
             if left <= 0:
                 return False
-            poll.modify(descriptor, self.which_events())
+            descriptor = self.get_fd()
+            if descriptor < 0:  # nothing is mounted
+                time.sleep(0.01)
+                continue
+            poll = select.poll()
+            poll.register(descriptor, self.which_events())
             # Whoever looks for something else than a callback looks each 50 ms.
             for _, events in poll.poll(min(left, 0.05) * 1000):
                 self.service(events)

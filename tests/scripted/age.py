@@ -30,7 +30,10 @@ def age_by_the_timer():
     server, nodes, context, began = two_unstable_files()
     context.loop(lambda: server.count("COMMIT") >= 2, AGE + 15)
     seconds = time.monotonic() - began
-    expect(stable(nodes) == [b"important"] * 2, f"after {seconds:.1f} s, {server.count('COMMIT')} COMMITs: {stable(nodes)}")
+    expect(
+        stable(nodes) == [b"important"] * 2,
+        f"after {seconds:.1f} s, {server.count('COMMIT')} COMMITs: {stable(nodes)}",
+    )
     expect(seconds < AGE + 5, f"stable after {seconds:.1f} s")
     return f"stable after {seconds:.1f} s"
 
@@ -42,7 +45,10 @@ def age_by_the_next_turn():
     time.sleep(AGE + 1)
     context.size("/other")
     wait_for(lambda: server.count("COMMIT") >= 2, 2)
-    expect(stable(nodes) == [b"important"] * 2, f"after a turn, {server.count('COMMIT')} COMMITs: {stable(nodes)}")
+    expect(
+        stable(nodes) == [b"important"] * 2,
+        f"after a turn, {server.count('COMMIT')} COMMITs: {stable(nodes)}",
+    )
     return "stable with the next turn"
 
 
@@ -105,7 +111,8 @@ def commit_that_is_never_answered():
         # The server's record of the calls has the data, too.
         del server.calls[:]
     grown = memory() - before
-    said = f"{written >> 20} MiB written, {failed} writes failed, the slowest took {slowest:.1f} s, {grown:.0f} MiB of memory"
+    said = f"{written >> 20} MiB written, {failed} writes failed, the slowest took {slowest:.1f} s"
+    said += f", {grown:.0f} MiB of memory"
     expect(grown < 40, said)
     expect(slowest < 3, said)
     return said
@@ -128,7 +135,10 @@ def asynchronous_writes_are_bounded_too():
     for number in range(16):
         file = context.must_open(f"/f{number}", os.O_CREAT | os.O_RDWR)
         for turn in range(8):
-            writes = [context.start("pwrite", file, n << 16, len(piece), piece) for n in range(turn * 8, turn * 8 + 8)]
+            writes = [
+                context.start("pwrite", file, n << 16, len(piece), piece)
+                for n in range(turn * 8, turn * 8 + 8)
+            ]
             context.finish(*writes, seconds=10)
             failed += sum(write.status < 0 for write in writes)
             del server.calls[:]

@@ -1,4 +1,5 @@
-"""Barriers: truncation, SETATTR, unlock, close, fsync and umount and the writes that were begun before them."""
+"""Barriers: truncation, SETATTR, unlock, close, fsync and umount and the writes that were begun before
+them."""
 
 import ctypes as C
 import os
@@ -39,7 +40,9 @@ def close_before_the_write():
     write, close = context.start("pwrite", file, 0, 9, b"important"), context.start("close", file)
     context.finish(write, close)
     server.crash()
-    expect(node.stable == b"important" or close.status < 0, f"{write}, {close}; the disk: {bytes(node.stable)}")
+    expect(
+        node.stable == b"important" or close.status < 0, f"{write}, {close}; the disk: {bytes(node.stable)}"
+    )
     return f"{write}, {close}, and the data is stable"
 
 
@@ -71,7 +74,9 @@ def mixed_truncate():
     settle()
     context.must_close(file)
     after = context.size("/f")
-    expect((before, after) == (0, 0), f"{write}, {truncate}: size {before}, after a restart and close {after}")
+    expect(
+        (before, after) == (0, 0), f"{write}, {truncate}: size {before}, after a restart and close {after}"
+    )
     return f"{write}, {truncate}, size {after}"
 
 
@@ -171,7 +176,9 @@ def utime_after_resend():
     server.crash(close=False)
     context.put(context.must_open("/f", os.O_RDWR), b"")
     context.must_fsync(file)
-    expect(node.mtime == (777, 0) and node.stable == b"data", f"mtime {node.mtime}, data {bytes(node.stable)}")
+    expect(
+        node.mtime == (777, 0) and node.stable == b"data", f"mtime {node.mtime}, data {bytes(node.stable)}"
+    )
     return f"mtime {node.mtime}"
 
 
@@ -186,7 +193,9 @@ def owner_after_resend():
         server.crash()
         settle()
         closed = context.close(file)
-        expect(node.stable == b"data", f"{name}, a restart, close {closed}: the disk has {bytes(node.stable)}")
+        expect(
+            node.stable == b"data", f"{name}, a restart, close {closed}: the disk has {bytes(node.stable)}"
+        )
     return "data is stable before the owner changes"
 
 
@@ -208,7 +217,8 @@ def mode_after_resend():
 
 @case
 def unlock_makes_stable():
-    """Data is stable before the lock that protected it is given back: by nfs_lockf, nfs_fcntl, and asynchronously."""
+    """Data is stable before the lock that protected it is given back: by nfs_lockf, nfs_fcntl, and
+    asynchronously."""
 
     def unlock_by_fcntl(context, file):
         context.must_fcntl(file, 0, C.byref(FileLock(l_type=2)))
@@ -285,7 +295,9 @@ def umount_makes_stable():
     server.crash()
     settle()
     close = context.close(file)
-    said = f"umount {umount}, stable when UMNT came {stable_at_umount}, close {close}, disk {bytes(node.stable)}"
+    said = (
+        f"umount {umount}, stable when UMNT came {stable_at_umount}, close {close}, disk {bytes(node.stable)}"
+    )
     expect(node.stable == b"important" or umount < 0 or (close < 0 and close != -9), said)
     return said
 

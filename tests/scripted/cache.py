@@ -1,4 +1,5 @@
-"""Close-to-open with the page cache: open asks for the attributes, and drops pages when the file has changed elsewhere."""
+"""Close-to-open with the page cache: open asks for the attributes, and drops pages when the file has
+changed elsewhere."""
 
 import os
 

@@ -1,4 +1,5 @@
-"""What is known of directories is forgotten by whatever changes it, and a late LOOKUP does not bring it back."""
+"""What is known of directories is forgotten by whatever changes it, and a late LOOKUP does not bring it
+back."""
 
 import os
 

@@ -1,7 +1,7 @@
 """The file system of the scripted server, in memory, and NFSv3 (RFC 1813) on it.
 
-A file has what readers see (`now`) and what a crash leaves (`stable`). Times come from a clock that makes a step at each
-change, so that no two changes have the same time.
+A file has what readers see (`now`) and what a crash leaves (`stable`). Times come from a clock that makes a
+step at each change, so that no two changes have the same time.
 """
 
 import struct
@@ -9,7 +9,7 @@ import struct
 from xdr import opaque, u32, u64
 
 FILE, DIRECTORY, BLOCK, CHARACTER, LINK, SOCKET, FIFO = range(1, 8)
-(PERM, NOENT, IO, ACCES, EXIST, NOTDIR, ISDIR, INVAL, NOSPC, ROFS) = (1, 2, 5, 13, 17, 20, 21, 22, 28, 30)
+PERM, NOENT, IO, ACCES, EXIST, NOTDIR, ISDIR, INVAL, NOSPC, ROFS = (1, 2, 5, 13, 17, 20, 21, 22, 28, 30)
 NOTEMPTY, STALE, NOT_SYNC, NOTSUPP, SERVERFAULT, JUKEBOX = 66, 70, 10002, 10004, 10006, 10008
 UNSTABLE, FILE_SYNC = 0, 2
 UNCHECKED, GUARDED, EXCLUSIVE = range(3)
@@ -55,14 +55,15 @@ class FileSystem:
         self.nodes, self.next_number = {}, 1
         self.seconds, self.nanoseconds = 1_600_000_000, 0
         self.verifier = 1
-        # How it behaves: whether WRITE may be unstable, READDIRPLUS has attributes, and permissions are looked at.
+        # How it behaves: whether WRITE may be unstable, READDIRPLUS has attributes, and permissions are
+        # looked at.
         self.unstable_writes = True
         self.listing_attributes = True
         self.permissions = False
         self.root = self.new_node(DIRECTORY, 0o755)
         self.root.parent = self.root
 
-    # --- What a test does to it -------------------------------------------------------------------------------
+    # --- What a test does to it -----------------------------------------------------------------------------
 
     def make(self, name, kind=FILE, data=b"", parent=None, fsid=None):
         """An object that somebody else has made, stable."""
@@ -102,7 +103,7 @@ class FileSystem:
             node.now, node.mtime = bytearray(node.stable), node.stable_mtime
         self.verifier += 1
 
-    # --- Objects ----------------------------------------------------------------------------------------------
+    # --- Objects --------------------------------------------------------------------------------------------
 
     def tick(self):
         self.nanoseconds += 1_000_000
@@ -161,14 +162,16 @@ class FileSystem:
             raise Refused(NOENT)
         return self.nodes[directory.names[name]]
 
-    # --- Attributes -------------------------------------------------------------------------------------------
+    # --- Attributes -----------------------------------------------------------------------------------------
 
     def attributes(self, node):
         size = len(node.target) if node.kind == LINK else 4096 if node.kind == DIRECTORY else len(node.now)
         numbers = (node.kind, node.mode, node.links, node.uid, node.gid)
         times = b"".join(u32(part) for time in (node.atime, node.mtime, node.ctime) for part in time)
         device = u32(node.device[0]) + u32(node.device[1])
-        return b"".join(map(u32, numbers)) + u64(size) * 2 + device + u64(node.fsid) + u64(node.number) + times
+        return (
+            b"".join(map(u32, numbers)) + u64(size) * 2 + device + u64(node.fsid) + u64(node.number) + times
+        )
 
     def after(self, node):
         """post_op_attr"""
@@ -197,7 +200,7 @@ class FileSystem:
             node.mtime = node.stable_mtime = times[1]
         node.ctime = self.tick()
 
-    # --- Procedures -------------------------------------------------------------------------------------------
+    # --- Procedures -----------------------------------------------------------------------------------------
 
     def nfs(self, call):
         if call.name == "NULL":
@@ -401,7 +404,11 @@ class FileSystem:
         cookie, _verifier, _names, limit = reader.u64(), reader.u64(), reader.u32(), reader.u32()
 
         def describe(entry):
-            return self.after(entry) + u32(1) + opaque(self.handle(entry)) if self.listing_attributes else u32(0) * 2
+            return (
+                self.after(entry) + u32(1) + opaque(self.handle(entry))
+                if self.listing_attributes
+                else u32(0) * 2
+            )
 
         return self.listing(node, cookie, limit, describe)
 

@@ -16,7 +16,8 @@ RESTART = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lab/resta
 
 
 class Forwarder:
-    """Stands before the server, and uses the client's own port towards it; loses the reply to the first RENAME."""
+    """Stands before the server, and uses the client's own port towards it; loses the reply to the first
+    RENAME."""
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -35,7 +36,9 @@ class Forwarder:
             server.bind(("127.0.0.2", peer[1]))
             server.connect(("127.0.0.1", 2049))
             for source, target in ((client, server), (server, client)):
-                threading.Thread(target=self.forward, args=(source, target, peer, source is server), daemon=True).start()
+                threading.Thread(
+                    target=self.forward, args=(source, target, peer, source is server), daemon=True
+                ).start()
 
     def forward(self, source, target, peer, replies):
         stream = source.makefile("rb")
@@ -64,7 +67,8 @@ class Forwarder:
 
 @case
 def drc():
-    """A RENAME whose reply is lost is sent again; somebody else has made another file with the old name meanwhile."""
+    """A RENAME whose reply is lost is sent again; somebody else has made another file with the old name
+    meanwhile."""
     forwarder = Forwarder()
     other = Context(export=EXPORT)
     other.put(other.must_open("/old", os.O_CREAT | os.O_RDWR), b"ours")
@@ -90,7 +94,8 @@ def drc():
 
 @case
 def unlock_without_flush():
-    """Data that was written under a lock is not sent again over what the next owner of the lock has made stable."""
+    """Data that was written under a lock is not sent again over what the next owner of the lock has made
+    stable."""
     one, two = Context(export=EXPORT), Context(export=EXPORT)
     of_one, of_two = (each.must_open("/shared", os.O_CREAT | os.O_RDWR) for each in (one, two))
     one.must_lockf(of_one, LOCK, 0)
@@ -106,7 +111,9 @@ def unlock_without_flush():
     before = two.content(of_two, 5)
     closed = one.close(of_one)
     after = two.content(of_two, 5)
-    expect((before, after) == (b"new-2", b"new-2"), f"after the restart {before}, after close ({closed}) {after}")
+    expect(
+        (before, after) == (b"new-2", b"new-2"), f"after the restart {before}, after close ({closed}) {after}"
+    )
     return f"after the restart {before}, after close ({closed}) {after}"
 
 

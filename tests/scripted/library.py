@@ -1,8 +1,8 @@
 """The library under test through ctypes, and what the programs of this directory share.
 
-A program has functions marked with @case. Each makes a server and contexts, and returns a sentence that says what it
-saw; expect() ends it as wrong. `python3 PROGRAM.py CASE` runs one: it ends with 0, or with 1 and a line that begins with
-WRONG.
+A program has functions marked with @case. Each makes a server and contexts, and returns a sentence that says
+what it saw; expect() ends it as wrong. `python3 PROGRAM.py CASE` runs one: it ends with 0, or with 1 and a line
+that begins with WRONG.
 """
 
 import ctypes as C
@@ -24,7 +24,8 @@ class Stat(C.Structure):
     _fields_ = [
         (name, C.c_uint64)
         for name in (
-            "dev ino mode nlink uid gid rdev size blksize blocks atime mtime ctime atime_nsec mtime_nsec ctime_nsec used"
+            "dev ino mode nlink uid gid rdev size blksize blocks "
+            "atime mtime ctime atime_nsec mtime_nsec ctime_nsec used"
         ).split()
     ]
 
@@ -32,7 +33,13 @@ class Stat(C.Structure):
 class DirectoryEntry(C.Structure):
     """The beginning of struct nfsdirent"""
 
-    _fields_ = [("next", POINTER), ("name", TEXT), ("inode", C.c_uint64), ("type", C.c_uint32), ("mode", C.c_uint32)]
+    _fields_ = [
+        ("next", POINTER),
+        ("name", TEXT),
+        ("inode", C.c_uint64),
+        ("type", C.c_uint32),
+        ("mode", C.c_uint32),
+    ]
     _fields_ += [("size", C.c_uint64)]
 
 
@@ -42,7 +49,8 @@ class FileLock(C.Structure):
     _fields_ = [("l_type", INT), ("l_whence", INT), ("l_pid", C.c_uint32), ("l_start", SIZE), ("l_len", SIZE)]
 
 
-# Operations: what goes in behind the context, and whether a pointer for what comes out follows in the synchronous form.
+# Operations: what goes in behind the context, and whether a pointer for what comes out follows in the
+# synchronous form.
 OPERATIONS = {
     "mount": ((TEXT, TEXT), False),
     "umount": ((), False),
@@ -97,7 +105,9 @@ OTHERS = {
     "pagecache_invalidate": (None, POINTER),
     **{
         f"set_{setting}": (None, INT)
-        for setting in "nfsport mountport timeout autoreconnect uid gid pagecache pagecache_ttl readahead dircache".split()
+        for setting in (
+            "nfsport mountport timeout autoreconnect uid gid pagecache pagecache_ttl readahead dircache"
+        ).split()
     },
 }
 
@@ -155,7 +165,8 @@ def as_argument(value):
 
 
 class Context:
-    """A context. Its methods are the functions without nfs_; names may be str. `must_X` fails the test on an error."""
+    """A context. Its methods are the functions without nfs_; names may be str. `must_X` fails the test on
+    an error."""
 
     def __init__(self, server=None, export="/export", mount=True, **settings):
         self.pointer = library.nfs_init_context()
@@ -185,7 +196,7 @@ class Context:
     def error(self):
         return library.nfs_get_error(self.pointer).decode()
 
-    # --- With results -----------------------------------------------------------------------------------------
+    # --- With results ---------------------------------------------------------------------------------------
 
     def try_open(self, path, flags, mode=0o644):
         """The file, or a negative errno."""
@@ -244,7 +255,7 @@ class Context:
         self.closedir(directory)
         return sizes
 
-    # --- Asynchronous -----------------------------------------------------------------------------------------
+    # --- Asynchronous ---------------------------------------------------------------------------------------
 
     def start(self, name, *arguments, then=None):
         """Submits an operation."""
@@ -281,7 +292,7 @@ class Context:
         return [one.status for one in pending]
 
 
-# --- Cases ------------------------------------------------------------------------------------------------------
+# --- Cases --------------------------------------------------------------------------------------------------
 
 
 class Wrong(Exception):

@@ -22,7 +22,8 @@ def one_file():
 
 @case
 def lock_silence():
-    """The lock manager's machine dies without FIN and RST when it has the request, and is back a moment later."""
+    """The lock manager's machine dies without FIN and RST when it has the request, and is back a moment
+    later."""
     server, _node, context, file = one_file()
     requests = []
 
@@ -41,7 +42,10 @@ def lock_silence():
     locked = in_thread(context.lockf, file, LOCK, 0)
     wait_for(lambda: locked, 60)
     seconds = time.monotonic() - began
-    expect(locked and locked[0] == 0, f"nfs_lockf: {locked or 'nothing'} after {seconds:.0f} s, {len(requests)} requests")
+    expect(
+        locked and locked[0] == 0,
+        f"nfs_lockf: {locked or 'nothing'} after {seconds:.0f} s, {len(requests)} requests",
+    )
     expect(context.size("/f") == 4, "stat")
     return f"nfs_lockf: {locked[0]} after {seconds:.0f} s, {len(requests)} requests"
 
@@ -67,7 +71,10 @@ def locks_in_the_grace_period():
     mark = len(server.lock_requests)
     server.crash(grace=3)
     settle()
-    expect(has_lock_again(server, context, file, 2.5), f"requests after the restart: {server.lock_requests[mark:]}")
+    expect(
+        has_lock_again(server, context, file, 2.5),
+        f"requests after the restart: {server.lock_requests[mark:]}",
+    )
     expect(server.lock_requests[-1][1], f"not reclaimed: {server.lock_requests[mark:]}")
     wait_for(lambda: not server.in_grace())
     other = Context(server)
@@ -86,7 +93,9 @@ def locks_without_grace_period():
     mark = len(server.lock_requests)
     server.crash()
     settle()
-    expect(has_lock_again(server, context, file), f"requests after the restart: {server.lock_requests[mark:]}")
+    expect(
+        has_lock_again(server, context, file), f"requests after the restart: {server.lock_requests[mark:]}"
+    )
     expect(not server.lock_requests[-1][1], f"{server.lock_requests[mark:]}")
     other = Context(server)
     status = other.lockf(other.must_open("/f", os.O_RDWR), TRY_LOCK, 0)
@@ -119,7 +128,8 @@ def ranges_are_taken_again():
 
 @case
 def refused_reclaim():
-    """Somebody else has the lock meanwhile: the handle is no good any more, and says so, until it is closed."""
+    """Somebody else has the lock meanwhile: the handle is no good any more, and says so, until it is
+    closed."""
     server, node, context, file = one_file()
     bystander = context.must_open("/f", os.O_RDONLY)
     context.must_lockf(file, LOCK, 0)

@@ -1,4 +1,5 @@
-"""Exports below an export: a passing failure is not a refusal, and never puts the directory underneath in its place."""
+"""Exports below an export: a passing failure is not a refusal, and never puts the directory underneath in
+its place."""
 
 import os
 import time
@@ -42,7 +43,10 @@ def nested_outage():
     first = context.try_stat(PRECIOUS)
     made = context.try_open("/nested/early", os.O_CREAT | os.O_RDWR)
     server.hook = None
-    expect(made < 0 and not underneath.names, f"during the failure a file was made underneath: {list(underneath.names)}")
+    expect(
+        made < 0 and not underneath.names,
+        f"during the failure a file was made underneath: {list(underneath.names)}",
+    )
     expect_back(context, underneath, root, first)
     return f"stat during the failure: {first}, then 0"
 
@@ -77,7 +81,9 @@ def nested_root_without_attributes():
     for status in (IO, STALE):
         server, underneath, root = nested_export()
         handle = server.handle(root)
-        server.hook = lambda call: call.failure(status) if call.name == "GETATTR" and handle in call.arguments else None
+        server.hook = lambda call: (
+            call.failure(status) if call.name == "GETATTR" and handle in call.arguments else None
+        )
         context = Context(server)
         first = context.try_stat("/nested")
         made = context.try_open("/nested/early", os.O_CREAT | os.O_RDWR)

@@ -25,7 +25,10 @@ def read_only_handle():
     _server, node, context = one_file()
     write = context.pwrite(context.must_open("/f", os.O_RDONLY), 0, 4, b"XXXX")
     read = context.content(context.must_open("/f", os.O_WRONLY), 4)
-    expect(write == EBADF and node.now == b"data", f"pwrite through O_RDONLY: {write}; the file: {bytes(node.now)}")
+    expect(
+        write == EBADF and node.now == b"data",
+        f"pwrite through O_RDONLY: {write}; the file: {bytes(node.now)}",
+    )
     expect(read == b"data", f"pread through O_WRONLY: {read}")
     return f"pwrite through O_RDONLY: {write}; pread through O_WRONLY: {read}"
 
@@ -75,7 +78,10 @@ def other_server():
     close = context.close(file)
     expect(theirs.now == b"precious data of another server", f"the other server's file: {bytes(theirs.now)}")
     expect((write, read) == (EBADF, EBADF), f"with another server mounted: pwrite {write}, pread {read}")
-    expect(mine.stable == b"ONE-ONE-" or close < 0, f"close {close}; the first server's disk: {bytes(mine.stable)}")
+    expect(
+        mine.stable == b"ONE-ONE-" or close < 0,
+        f"close {close}; the first server's disk: {bytes(mine.stable)}",
+    )
     return f"pwrite {write}, pread {read}, close {close}; the first server's disk: {bytes(mine.stable)}"
 
 
@@ -123,7 +129,8 @@ def reads_under_way(context, server, count=8):
 
 @case
 def umount_ends_what_is_under_way():
-    """nfs_umount() first ends every call with an error, so that the program may free its buffers behind it."""
+    """nfs_umount() first ends every call with an error, so that the program may free its buffers behind
+    it."""
     server, _node, context = one_file()
     _file, held, reads, _order = reads_under_way(context, server)
     status, seconds = elapsed(context.umount)
@@ -155,7 +162,8 @@ def umount_async_ends_what_is_under_way():
 
 @case
 def umount_in_another_thread():
-    """A synchronous read under way ends, and nothing is written to its buffer afterwards: that is not there any more."""
+    """A synchronous read under way ends, and nothing is written to its buffer afterwards: that is not
+    there any more."""
     server, _node, context = one_file()
     file = context.must_open("/f", os.O_RDONLY)
     held = []

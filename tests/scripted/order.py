@@ -52,7 +52,8 @@ def expect_all_records(node, writers, count=200):
 
 @case
 def two_appends():
-    """Appends, and writes at the position: asynchronous ones back to back, and from two threads on one handle."""
+    """Appends, and writes at the position: asynchronous ones back to back, and from two threads on one
+    handle."""
     for flags, name in ((os.O_APPEND, "O_APPEND"), (0, "position")):
         content, expected = back_to_back(flags)
         expect(content == expected, f"{name}, back to back: {content}")
@@ -112,7 +113,10 @@ def append_after_truncate():
     other.must_truncate("/log", 0)
     log.must_write(file, 5, b"line\n")
     content = bytes(node.now)
-    expect(content == b"line\n", f"{len(content)} bytes, {len(content) - len(content.lstrip(bytes(1)))} zeros in front")
+    expect(
+        content == b"line\n",
+        f"{len(content)} bytes, {len(content) - len(content.lstrip(bytes(1)))} zeros in front",
+    )
     return f"the log has {content}"
 
 
@@ -216,7 +220,10 @@ def threads_reading_one_handle():
         thread.start()
     for thread in threads:
         thread.join()
-    expect(sorted(seen) == [b"%05d\n" % number for number in range(600)], f"{len(seen)} of 600, {len(set(seen))} different")
+    expect(
+        sorted(seen) == [b"%05d\n" % number for number in range(600)],
+        f"{len(seen)} of 600, {len(set(seen))} different",
+    )
     return "600 records, each read once"
 
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 from filesystem import DIRECTORY
-from library import Context, case, elapsed, expect, main, settle
+from library import Context, case, elapsed, expect, in_thread, main, settle, wait_for
 from server import DONE_BUT_DROP, DROP, SILENCE, Server
 
 ENOENT, EEXIST = -2, -17
@@ -26,7 +26,7 @@ def first_time(name, answer):
     return seen, hook
 
 
-# --- Idle connections ---------------------------------------------------------------------------------------------
+# --- Idle connections ---------------------------------------------------------------------------------------
 
 
 def refusals(reset):
@@ -35,7 +35,9 @@ def refusals(reset):
     server.make(b"lock"), server.make(b"lockdir", DIRECTORY), server.make(b"other", data=b"x")
     context = Context(server)
     operations = {
-        "open with O_EXCL of an existing file": lambda: context.try_open("/lock", os.O_CREAT | os.O_EXCL | os.O_RDWR),
+        "open with O_EXCL of an existing file": lambda: context.try_open(
+            "/lock", os.O_CREAT | os.O_EXCL | os.O_RDWR
+        ),
         "mkdir of an existing directory": lambda: context.mkdir("/lockdir"),
         "symlink at an existing name": lambda: context.symlink("target", "/lock"),
         "link to an existing name": lambda: context.link("/lock", "/other"),
@@ -83,12 +85,13 @@ def never_sent_is_not_sent_again():
     return f"{sent}"
 
 
-# --- Sent again ---------------------------------------------------------------------------------------------------
+# --- Sent again ---------------------------------------------------------------------------------------------
 
 
 @case
 def source_port():
-    """A duplicate request cache knows a call by address, port and xid: the repetition comes from the same port."""
+    """A duplicate request cache knows a call by address, port and xid: the repetition comes from the same
+    port."""
     server = Server()
     server.duplicates = {}
     node = server.make(b"a")
@@ -150,7 +153,8 @@ def lost_replies_with_a_request_cache():
 
 @case
 def lost_replies_without_a_request_cache():
-    """The server's answer to the second sending, and a sentence that says what it is; or success where it is proved."""
+    """The server's answer to the second sending, and a sentence that says what it is; or success where it
+    is proved."""
     wrong = []
     for procedure, (status, sentence, server) in expect_done_once(CHANGES, duplicates=False).items():
         refusal = ENOENT if procedure in ("REMOVE", "RMDIR", "RENAME") else EEXIST
@@ -168,7 +172,8 @@ def lost_replies_without_a_request_cache():
 
 @case
 def rename_and_link_that_were_not_ours():
-    """The first sending is lost, somebody else does something alike in between: a file of theirs proves nothing."""
+    """The first sending is lost, somebody else does something alike in between: a file of theirs proves
+    nothing."""
     wrong = []
     for name, procedure in (("rename", "RENAME"), ("link", "LINK")):
         server = Server()
@@ -239,14 +244,16 @@ def retransmission_after_60_s():
     context = Context(server)
     file = context.must_open("/f", os.O_RDONLY)
     seen, server.hook = first_time("READ", SILENCE)
-    data, seconds = elapsed(lambda: context.content(file, 4))
+    outcome = in_thread(elapsed, lambda: context.content(file, 4))
+    expect(wait_for(lambda: outcome, 75), f"no answer after 75 s; READs: {len(seen)}")
+    ((data, seconds),) = outcome
     expect(data == b"data" and 50 < seconds < 75, f"{data} after {seconds:.1f} s")
     ways = {(call.xid, call.port) for call in seen}
     expect(len(ways) == 1, f"(xid, source port): {ways}")
     return f"{data} after {seconds:.1f} s"
 
 
-# --- Failures of the machine ----------------------------------------------------------------------------------------
+# --- Failures of the machine --------------------------------------------------------------------------------
 
 SHIM = r"""
 #define _GNU_SOURCE
@@ -255,19 +262,20 @@ SHIM = r"""
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-int refuse_epoll, refuse_socket;
+int refuse_other, refuse_connected, refuse_socket;
 
 int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
-    int type;
+    int type, *refuse = event && event->events == EPOLLIN ? &refuse_connected : &refuse_other;
     socklen_t size = sizeof type;
 
-    if (operation == EPOLL_CTL_ADD && refuse_epoll && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0) {
-        refuse_epoll--;
+    if (operation == EPOLL_CTL_ADD && *refuse && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0) {
+        --*refuse;
         errno = ENOSPC;
         return -1;
     }
-    return ((int (*)(int, int, int, struct epoll_event *))dlsym(RTLD_NEXT, "epoll_ctl"))(epoll, operation, fd, event);
+    int (*next)(int, int, int, struct epoll_event *) = dlsym(RTLD_NEXT, "epoll_ctl");
+    return next(epoll, operation, fd, event);
 }
 
 int socket(int domain, int type, int protocol)
@@ -283,7 +291,8 @@ int socket(int domain, int type, int protocol)
 
 
 def refusals_of_the_system(name):
-    """A counter of system calls that fail, in a process that begins again with a library in front of the C library."""
+    """A counter of system calls that fail, in a process that begins again with a library in front of the C
+    library."""
     if "SHIM" not in os.environ:
         directory = tempfile.mkdtemp()
         with open(f"{directory}/shim.c", "w") as source:
@@ -307,13 +316,16 @@ def survives(refused, times):
     stat = context.start("stat64", "/f")
     context.loop(lambda: stat.done, 15)
     expect(refused.value < times, "nothing was refused: the test is no test")
-    expect(stat.status == 0, f"stat after a reconnect that failed {times - refused.value} times: {stat.status}")
+    expect(
+        stat.status == 0, f"stat after a reconnect that failed {times - refused.value} times: {stat.status}"
+    )
     return f"{times - refused.value} refusals, then stat: {stat.status}"
 
 
 @case
 def epoll_refused():
-    return survives(refusals_of_the_system("refuse_epoll"), 1)
+    """Of a socket that is connected: fs.epoll.max_user_watches is used up for a moment."""
+    return survives(refusals_of_the_system("refuse_connected"), 1)
 
 
 @case

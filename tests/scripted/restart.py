@@ -112,7 +112,9 @@ def noticed_in_another_file():
     server.crash(close=False)
     context.put(two, b"anything")
     seen, size = context.content(one, 12), context.size_of(one)
-    expect(seen == NEW and size == 12, f"after the new verifier was seen in another file: {seen}, size {size}")
+    expect(
+        seen == NEW and size == 12, f"after the new verifier was seen in another file: {seen}, size {size}"
+    )
     return f"read gives {seen}"
 
 
@@ -129,7 +131,9 @@ def holes_after_restart():
         expected[offset : offset + 4] = b"%04d" % offset
     server.crash()
     settle()
-    expect(context.content(file, 30000) == expected, "a read over lost and stable parts is not what was written")
+    expect(
+        context.content(file, 30000) == expected, "a read over lost and stable parts is not what was written"
+    )
     expect(context.content(file, 5000, 10000) == expected[10000:15000], "nor is a part of it")
     return "parts that were lost and parts that were not are in their places"
 
@@ -170,8 +174,12 @@ def two_writers_two_users():
     writes = [call for call in server.calls[mark:] if call.name == "WRITE"]
     wrong = [call.uid for call in writes if b"%d" % call.uid not in call.arguments]
     expect(writes and not wrong, f"data was sent again as {[call.uid for call in writes]}")
-    expect(bytes(server.path("/f").stable[1000:1004]) == b"1000", "the first writer's data is not on the disk")
-    expect(bytes(server.path("/f").stable[2000:2004]) == b"2000", "the second writer's data is not on the disk")
+    expect(
+        bytes(server.path("/f").stable[1000:1004]) == b"1000", "the first writer's data is not on the disk"
+    )
+    expect(
+        bytes(server.path("/f").stable[2000:2004]) == b"2000", "the second writer's data is not on the disk"
+    )
     return "each one's data was sent again as that user"
 
 

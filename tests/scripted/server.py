@@ -1,16 +1,18 @@
-"""A scripted server: RPC over TCP, the portmapper, MOUNT, NFSv3 and NLM, in threads of the process that tests the library.
+"""A scripted server: RPC over TCP, the portmapper, MOUNT, NFSv3 and NLM, in threads of the process that tests
+the library.
 
-It behaves as RFC 1813 has it, and can be made to behave badly at a chosen moment. `Server.hook` sees each call first;
-it returns None when the call is to be carried out as usual, or
+It behaves as RFC 1813 has it, and can be made to behave badly at a chosen moment. `Server.hook` sees each call
+first; it returns None when the call is to be carried out as usual, or
 
-    bytes            the results to send, nothing is carried out (`call.failure(status)` makes those of a refusal)
+    bytes            the results to send, nothing is carried out; call.failure(status) makes those of a refusal
     Rejected(n)      an RPC reply without results: accept_stat n
     DROP             the connection is closed, nothing is carried out
     DONE_BUT_DROP    the call is carried out, and the connection closed instead of a reply
     SILENCE          no reply, nothing is carried out
     call.hold()      carries out the call, and sends the reply after `call.release()`
 
-`crash()` is a machine that loses what was not stable, and its locks, and comes back with another write verifier.
+`crash()` is a machine that loses what was not stable, and its locks, and comes back with another write
+verifier.
 """
 
 import socket
@@ -25,8 +27,8 @@ from xdr import Reader, opaque, u32, u64
 NFS, MOUNT, PORTMAPPER, NLM = 100003, 100005, 100000, 100021
 PROCEDURES = {
     NFS: (
-        "NULL GETATTR SETATTR LOOKUP ACCESS READLINK READ WRITE CREATE MKDIR SYMLINK MKNOD REMOVE RMDIR RENAME LINK "
-        "READDIR READDIRPLUS FSSTAT FSINFO PATHCONF COMMIT"
+        "NULL GETATTR SETATTR LOOKUP ACCESS READLINK READ WRITE CREATE MKDIR SYMLINK MKNOD REMOVE RMDIR RENAME "
+        "LINK READDIR READDIRPLUS FSSTAT FSINFO PATHCONF COMMIT"
     ).split(),
     MOUNT: "MOUNT_NULL MNT DUMP UMNT UMNTALL EXPORT".split(),
     PORTMAPPER: "PMAP_NULL SET UNSET GETPORT PMAP_DUMP".split(),
@@ -52,7 +54,9 @@ class Call:
     def __init__(self, connection, peer, record):
         reader = Reader(record)
         self.connection, self.address, self.port = connection, peer[0], peer[1]
-        self.xid, _type, _rpc_version, self.program, self.version, procedure = (reader.u32() for _ in range(6))
+        self.xid, _type, _rpc_version, self.program, self.version, procedure = (
+            reader.u32() for _ in range(6)
+        )
         self.uid, self.gid = self.credential(reader.u32(), reader.opaque())
         reader.u32(), reader.opaque()
         names = PROCEDURES.get(self.program, [])
@@ -81,7 +85,9 @@ class Call:
     def failure(self, status):
         """The results of a refusal: a status, and as many absent attributes as the procedure has there."""
         two_words = "SETATTR WRITE CREATE MKDIR SYMLINK MKNOD REMOVE RMDIR COMMIT".split()
-        absent = {"GETATTR": 0, "RENAME": 4, "LINK": 3, "MNT": 0, **dict.fromkeys(two_words, 2)}.get(self.name, 1)
+        absent = {"GETATTR": 0, "RENAME": 4, "LINK": 3, "MNT": 0, **dict.fromkeys(two_words, 2)}.get(
+            self.name, 1
+        )
         return u32(status) + u32(0) * absent
 
     def __repr__(self):
@@ -110,7 +116,7 @@ class Server(FileSystem, LockManager):
         self.portmapper = portmapper
         self.start()
 
-    # --- Connections ------------------------------------------------------------------------------------------
+    # --- Connections ----------------------------------------------------------------------------------------
 
     def start(self):
         """Listens, again after stop() on the same port."""
@@ -153,7 +159,8 @@ class Server(FileSystem, LockManager):
         try:
             if reset:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                # The thread that reads holds the socket open: this ends its reading, and with linger sends the RST.
+                # The thread that reads holds the socket open: this ends its reading, and with linger sends
+                # the RST.
                 connection.shutdown(socket.SHUT_RD)
             else:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -162,7 +169,8 @@ class Server(FileSystem, LockManager):
         connection.close()
 
     def crash(self, close=True, grace=0):
-        """Loses what is not stable, locks and the duplicate request cache; has another verifier afterwards."""
+        """Loses what is not stable, locks and the duplicate request cache; has another verifier
+        afterwards."""
         with self.lock:
             self.lose_unstable_data()
             self.forget_locks(grace)
@@ -171,7 +179,7 @@ class Server(FileSystem, LockManager):
         if close:
             self.close_connections()
 
-    # --- Calls ------------------------------------------------------------------------------------------------
+    # --- Calls ----------------------------------------------------------------------------------------------
 
     def serve(self, connection, peer):
         stream = connection.makefile("rb", buffering=1 << 16)
@@ -246,7 +254,7 @@ class Server(FileSystem, LockManager):
         except OSError:
             pass
 
-    # --- What a test asks -------------------------------------------------------------------------------------
+    # --- What a test asks -----------------------------------------------------------------------------------
 
     def count(self, *names, since=0):
         return sum(call.name in names for call in self.calls[since:])

@@ -1,4 +1,5 @@
-"""fsync and close tell the truth: about data that is not stable yet, and about errors, to each writer once."""
+"""fsync and close tell the truth: about data that is not stable yet, and about errors, to each writer
+once."""
 
 import os
 import time
@@ -30,7 +31,10 @@ def commit_jukebox():
     settle()
     again, closed = context.fsync(file), context.close(file)
     expect(busy < 0, f"fsync says {busy} while the server is busy")
-    expect(node.stable == b"important" or again < 0, f"fsync again: {again}, close: {closed}; the disk: {node.stable}")
+    expect(
+        node.stable == b"important" or again < 0,
+        f"fsync again: {again}, close: {closed}; the disk: {node.stable}",
+    )
     expect(node.stable == b"important", f"the data was given up: fsync {again}, close {closed}")
     return f"fsync {busy}, then {again}, and the data is stable"
 
@@ -62,7 +66,9 @@ def commit_without_answer_keeps_the_data():
     settle()
     again = context.fsync(file)
     expect(late < 0, f"fsync says {late} without an answer")
-    expect(again == 0 and node.stable == b"important", f"fsync again: {again}; the disk: {bytes(node.stable)}")
+    expect(
+        again == 0 and node.stable == b"important", f"fsync again: {again}; the disk: {bytes(node.stable)}"
+    )
     return f"fsync {late}, then {again}, and the data is stable"
 
 
@@ -77,7 +83,8 @@ def error_to_the_wrong_handle():
     server.crash()
     settle()
     fsync, close = context.fsync(writer), context.close(writer)
-    said = f"close(reader) {closed_reader}, fsync(writer) {fsync}, close(writer) {close}, disk {bytes(node.stable)}"
+    said = f"close(reader) {closed_reader}, fsync(writer) {fsync}, close(writer) {close}"
+    said += f", disk {bytes(node.stable)}"
     expect(fsync < 0 or node.stable == b"important", said)
     return said
 
@@ -100,7 +107,9 @@ def each_writer_hears_once():
     closed = [context.close(writer) for writer in writers]
     expect((first, second) == (EIO, EIO), f"the writers' fsync: {first}, {second}; both had the file open")
     expect(again == [0, 0] and closed == [0, 0], f"it is told more than once: fsync {again}, close {closed}")
-    expect(of_reader == 0 and of_late_writer == 0, f"a reader hears {of_reader}, a later writer {of_late_writer}")
+    expect(
+        of_reader == 0 and of_late_writer == 0, f"a reader hears {of_reader}, a later writer {of_late_writer}"
+    )
     return "each writer has heard of it once"
 
 
@@ -121,7 +130,8 @@ def error_at_close():
 
 @case
 def fsync_too_early():
-    """Two fsyncs after a restart: the COMMIT that was sent before the data came again confirms nothing of it."""
+    """Two fsyncs after a restart: the COMMIT that was sent before the data came again confirms nothing of
+    it."""
     server, node, context = one_file()
     file = context.must_open("/f", os.O_RDWR)
     context.put(file, b"important")

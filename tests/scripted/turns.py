@@ -13,7 +13,8 @@ ETIMEDOUT = -110
 
 @case
 def lost_wakeup_steps():
-    """A thread with a synchronous call receives the reply of another's operation, which has a further step."""
+    """A thread with a synchronous call receives the reply of another's operation, which has a further
+    step."""
     server = Server()
     server.make(b"f", parent=server.make(b"d", 2))
     context = Context(server, dircache=0)
@@ -61,7 +62,8 @@ def lost_wakeup_steps():
 
 
 def submissions(burst):
-    """Seconds from each submission of a burst to its arrival at the server, the service thread asleep before it."""
+    """Seconds from each submission of a burst to its arrival at the server, the service thread asleep
+    before it."""
     server = Server()
     server.make(b"f")
     context = Context(server)
@@ -90,7 +92,9 @@ def service_thread_latency():
 @case
 def service_thread_latency_of_ten():
     medians = submissions(10)
-    expect(max(medians) < 10, f"medians of the first to the tenth: {[f'{median:.1f}' for median in medians]} ms")
+    expect(
+        max(medians) < 10, f"medians of the first to the tenth: {[f'{median:.1f}' for median in medians]} ms"
+    )
     return f"the slowest of ten has a median of {max(medians):.1f} ms"
 
 
@@ -130,7 +134,9 @@ def synchronous_calls_in_callbacks():
         if with_thread:
             context.mt_service_thread_start()
         sizes = []
-        pending = [context.start("stat64", "/f", then=lambda _: sizes.append(context.size("/f"))) for _ in range(20)]
+        pending = [
+            context.start("stat64", "/f", then=lambda _: sizes.append(context.size("/f"))) for _ in range(20)
+        ]
         if with_thread:
             wait_for(lambda: len(sizes) == 20)
         else:
@@ -174,7 +180,7 @@ def deadline_that_was_running_before_a_callback():
     expect(wait_for(lambda: server.count("READ")), "no READ")
     context.start("stat64", "/f", then=lambda _: time.sleep(2))
     expect(wait_for(lambda: read, 4), "the read never ends")
-    (status, seconds), = read
+    ((status, seconds),) = read
     expect(status == ETIMEDOUT and seconds < 1.4, f"pread: {status} after {seconds:.1f} s")
     return f"pread: {status} after {seconds:.1f} s"
 

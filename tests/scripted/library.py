@@ -1,8 +1,8 @@
 """The library under test through ctypes, and what the programs of this directory share.
 
 A program has functions marked with @case. Each makes a server and contexts, and returns a sentence that says
-what it saw; expect() ends it as wrong. `python3 PROGRAM.py CASE` runs one: it ends with 0, or with 1 and a line
-that begins with WRONG.
+what it saw; expect() ends it as wrong. `python3 PROGRAM.py CASE` runs one: it ends with 0, or with 1 and a
+line that begins with WRONG.
 """
 
 import ctypes as C

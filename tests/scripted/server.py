@@ -1,10 +1,10 @@
 """A scripted server: RPC over TCP, the portmapper, MOUNT, NFSv3 and NLM, in threads of the process that tests
 the library.
 
-It behaves as RFC 1813 has it, and can be made to behave badly at a chosen moment. `Server.hook` sees each call
-first; it returns None when the call is to be carried out as usual, or
+It behaves as RFC 1813 has it, and can be made to behave badly at a chosen moment. `Server.hook` sees each
+call first; it returns None when the call is to be carried out as usual, or
 
-    bytes            the results to send, nothing is carried out; call.failure(status) makes those of a refusal
+    bytes            what to send, nothing is carried out; call.failure(status) makes those of a refusal
     Rejected(n)      an RPC reply without results: accept_stat n
     DROP             the connection is closed, nothing is carried out
     DONE_BUT_DROP    the call is carried out, and the connection closed instead of a reply
@@ -27,8 +27,8 @@ from xdr import Reader, opaque, u32, u64
 NFS, MOUNT, PORTMAPPER, NLM = 100003, 100005, 100000, 100021
 PROCEDURES = {
     NFS: (
-        "NULL GETATTR SETATTR LOOKUP ACCESS READLINK READ WRITE CREATE MKDIR SYMLINK MKNOD REMOVE RMDIR RENAME "
-        "LINK READDIR READDIRPLUS FSSTAT FSINFO PATHCONF COMMIT"
+        "NULL GETATTR SETATTR LOOKUP ACCESS READLINK READ WRITE CREATE MKDIR SYMLINK MKNOD REMOVE RMDIR "
+        "RENAME LINK READDIR READDIRPLUS FSSTAT FSINFO PATHCONF COMMIT"
     ).split(),
     MOUNT: "MOUNT_NULL MNT DUMP UMNT UMNTALL EXPORT".split(),
     PORTMAPPER: "PMAP_NULL SET UNSET GETPORT PMAP_DUMP".split(),

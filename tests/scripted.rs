@@ -1,5 +1,5 @@
-//! The cases of `tests/scripted`: Python programs, each with a server that restarts, refuses, delays or forgets at a chosen
-//! moment, in a network of its own. `tests/scripted/run CASE` runs one by hand.
+//! The cases of `tests/scripted`: Python programs, each with a server that restarts, refuses, delays or forgets at a
+//! chosen moment, in a network of its own. `tests/scripted/run CASE` runs one by hand.
 //!
 //! Most of their time is waiting: a few run at a time, however many tests cargo does, and those that wait for half a
 //! minute and more all at once.

@@ -258,13 +258,13 @@ class Context:
     # --- Asynchronous ---------------------------------------------------------------------------------------
 
     def start(self, name, *arguments, then=None):
-        """Submits an operation."""
+        """Submits an operation. One that is refused at once, and gets no callback, is done already."""
         pending = Pending(name, then)
         status = getattr(library, f"nfs_{name}_async")(
             self.pointer, *map(as_argument, arguments), pending.callback, None
         )
         if status < 0:
-            raise RuntimeError(f"{name}_async{arguments}: {status} {self.error()}")
+            pending.called(status, None, None, None)
         return pending
 
     def loop(self, until, seconds=5):

@@ -1,8 +1,8 @@
-//! The cases of `tests/scripted`: Python programs, each with a server that restarts, refuses, delays or forgets at a
-//! chosen moment, in a network of its own. `tests/scripted/run CASE` runs one by hand.
+//! The cases of `tests/scripted`: Python programs, each with a server that restarts, refuses, delays or
+//! forgets at a chosen moment, in a network of its own. `tests/scripted/run CASE` runs one by hand.
 //!
-//! Most of their time is waiting: a few run at a time, however many tests cargo does, and those that wait for half a
-//! minute and more all at once.
+//! Most of their time is waiting: a few run at a time, however many tests cargo does, and those that wait for
+//! half a minute and more all at once.
 
 mod support;
 
@@ -45,7 +45,8 @@ const NEEDED: &[&str] = &["python3", "unshare", "ip"];
 
 cases! {
     long:
-        age_by_the_next_turn age_by_the_timer lock_silence nested_refusal_is_asked_again retransmission_after_60_s;
+        age_by_the_next_turn age_by_the_timer lock_silence nested_refusal_is_asked_again
+        retransmission_after_60_s;
     beside_ganesha:
         drc unlock_without_flush;
     age:

@@ -27,7 +27,7 @@ macro_rules! programs {
 }
 
 programs! {
-    acl arguments closed counts destroy failed_mount fork gone_server reentry rpc service_thread settings threads
+    acl arguments closed counts destroy failed_mount fork gone_server reentry rpc service_thread settings threads umount
     unmounted
 }
 

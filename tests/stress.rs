@@ -34,3 +34,8 @@ fn threads_and_contexts() {
 fn descriptors_and_memory() {
     run("growth", &["100", "6000"]);
 }
+
+#[test]
+fn an_event_loop_beside_threads() {
+    run("wakeups", &["6"]);
+}

@@ -1,0 +1,177 @@
+"""Locks of the server's lock manager: silence, and restarts that forget them."""
+
+import ctypes as C
+import os
+import socket
+import time
+
+from library import LOCK, TRY_LOCK, UNLOCK, Context, case, expect, in_thread, main, settle, wait_for
+from server import Server
+
+EIO, EAGAIN = -5, -11
+TCP_REPAIR = 19
+
+
+def one_file():
+    server = Server(portmapper=True)
+    node = server.make(b"f", data=b"data")
+    context = Context(server)
+    file = context.must_open("/f", os.O_RDWR)
+    return server, node, context, file
+
+
+@case
+def lock_silence():
+    """The lock manager's machine dies without FIN and RST when it has the request, and is back a moment
+    later."""
+    server, _node, context, file = one_file()
+    requests = []
+
+    def hook(call):
+        if call.name in ("LOCK", "NM_LOCK"):
+            requests.append(call)
+            if len(requests) == 1:
+                server.connections.remove(call.connection)
+                call.connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+                call.connection.close()
+                # The thread that reads it has to let go of it, too.
+                raise OSError
+
+    server.hook = hook
+    began = time.monotonic()
+    locked = in_thread(context.lockf, file, LOCK, 0)
+    wait_for(lambda: locked, 60)
+    seconds = time.monotonic() - began
+    expect(
+        locked and locked[0] == 0,
+        f"nfs_lockf: {locked or 'nothing'} after {seconds:.0f} s, {len(requests)} requests",
+    )
+    expect(context.size("/f") == 4, "stat")
+    return f"nfs_lockf: {locked[0]} after {seconds:.0f} s, {len(requests)} requests"
+
+
+def use(context, file, seconds=5):
+    """Reads through the file until the locks are there again, or the time is over."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        context.try_pread(file)
+        yield
+        time.sleep(0.05)
+
+
+def has_lock_again(server, context, file, seconds=5):
+    return any(server.locks for _ in use(context, file, seconds))
+
+
+@case
+def locks_in_the_grace_period():
+    server, node, context, file = one_file()
+    context.must_lockf(file, LOCK, 0)
+    context.put(file, b"mine")
+    mark = len(server.lock_requests)
+    server.crash(grace=3)
+    settle()
+    expect(
+        has_lock_again(server, context, file, 2.5),
+        f"requests after the restart: {server.lock_requests[mark:]}",
+    )
+    expect(server.lock_requests[-1][1], f"not reclaimed: {server.lock_requests[mark:]}")
+    wait_for(lambda: not server.in_grace())
+    other = Context(server)
+    status = other.lockf(other.must_open("/f", os.O_RDWR), TRY_LOCK, 0)
+    expect(status == EAGAIN, f"another client gets {status}")
+    context.must_lockf(file, UNLOCK, 0)
+    expect(node.stable == b"mine" and not server.locks, f"{bytes(node.stable)}, locks {server.locks}")
+    return "reclaimed, and kept from another client"
+
+
+@case
+def locks_without_grace_period():
+    server, _node, context, file = one_file()
+    context.must_lockf(file, LOCK, 0)
+    context.put(file, b"mine")
+    mark = len(server.lock_requests)
+    server.crash()
+    settle()
+    expect(
+        has_lock_again(server, context, file), f"requests after the restart: {server.lock_requests[mark:]}"
+    )
+    expect(not server.lock_requests[-1][1], f"{server.lock_requests[mark:]}")
+    other = Context(server)
+    status = other.lockf(other.must_open("/f", os.O_RDWR), TRY_LOCK, 0)
+    expect(status == EAGAIN, f"another client gets {status}")
+    return "taken again, and kept from another client"
+
+
+@case
+def ranges_are_taken_again():
+    """Exactly what was locked: two ranges of one handle, one of another."""
+    server, _node, context, one = one_file()
+    two = context.must_open("/f", os.O_RDWR)
+
+    def at(file, position, count):
+        context.must_lseek(file, position, os.SEEK_SET, C.byref(C.c_uint64()))
+        context.must_lockf(file, LOCK, count)
+
+    at(one, 0, 10), at(one, 100, 10), at(two, 50, 10)
+    context.put(one, b"x")
+    before = sorted((lock.start, lock.end, lock.exclusive, lock.owner) for lock in server.locks)
+    server.crash(grace=2)
+    settle()
+    for _ in use(context, one, 2.5):
+        if len(server.locks) == 3:
+            break
+    after = sorted((lock.start, lock.end, lock.exclusive, lock.owner) for lock in server.locks)
+    expect(after == before, f"before the restart {before}, after it {after}")
+    return f"{len(after)} ranges"
+
+
+@case
+def refused_reclaim():
+    """Somebody else has the lock meanwhile: the handle is no good any more, and says so, until it is
+    closed."""
+    server, node, context, file = one_file()
+    bystander = context.must_open("/f", os.O_RDONLY)
+    context.must_lockf(file, LOCK, 0)
+    context.put(file, b"mine")
+    context.must_fsync(file)
+    server.crash()
+    server.lock_by_somebody_else(node)
+    settle()
+    for _ in use(context, file, 3):
+        if context.try_pread(file) == EIO:
+            break
+    statuses = {
+        "pread": context.try_pread(file),
+        "pwrite": context.pwrite(file, 0, 4, b"lost"),
+        "unlock": context.lockf(file, UNLOCK, 0),
+    }
+    sentence = context.error()
+    expect(set(statuses.values()) == {EIO}, f"{statuses} {sentence}")
+    expect("lock" in sentence, f"the sentence: {sentence}")
+    expect(node.now == b"mine", f"something was written without the lock: {bytes(node.now)}")
+    expect(context.try_pread(bystander) == 4, "another handle of the file is refused, too")
+    context.close(file)
+    seen = context.content(context.must_open("/f", os.O_RDWR), 4)
+    expect(seen == b"mine", f"opened again: {seen}")
+    return f"{statuses}: {sentence}"
+
+
+@case
+def restart_of_the_locks_holder_without_locks():
+    """No locks are asked for where there were none, or where they were given back."""
+    server, _node, context, file = one_file()
+    context.must_lockf(file, LOCK, 0)
+    context.must_lockf(file, UNLOCK, 0)
+    context.put(file, b"mine")
+    mark = len(server.lock_requests)
+    server.crash(grace=1)
+    settle()
+    for _ in use(context, file, 0.5):
+        pass
+    requests = server.lock_requests[mark:]
+    expect(not requests and not server.locks, f"requests after the restart: {requests}")
+    return "no request"
+
+
+main()

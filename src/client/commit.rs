@@ -26,7 +26,7 @@ const MUCH_RETAINED: usize = 4 << 20;
 /// Data is retained no longer than this before a COMMIT is sent.
 const OLD: Duration = Duration::from_secs(30);
 
-/// After this, what could not be made stable is tried again, or older data looked for.
+/// After this, what could not be made stable is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// How often data is sent again in one go before it is an error: with each round the server has restarted once more.
@@ -279,7 +279,7 @@ impl Client {
         old.retain(|inode| age(inode) >= OLD);
         let _told_to_whom_it_concerns = self.commit_all(&session, &old).await;
         let oldest = mounted.inodes.dirty().iter().map(age).max()?;
-        Some(OLD.saturating_sub(oldest).max(AGAIN))
+        Some(if oldest < OLD { OLD - oldest } else { AGAIN })
     }
 
     /// Takes note of the verifier in a reply to WRITE or COMMIT.

@@ -9,6 +9,8 @@
 
 mod driver;
 mod join;
+#[cfg(test)]
+mod model;
 mod mutex;
 mod service;
 mod single;
@@ -269,7 +271,7 @@ impl Executor {
     /// deadlines are armed, and whoever may run the callbacks that are due hears of them.
     fn settle(&self) {
         while self.unsettled.swap(false, Ordering::SeqCst) {
-            self.run_ready();
+            self.advance_ready();
             self.reactor.flush();
             if !lock(&self.completions).is_empty() {
                 self.reactor.notify_program();
@@ -403,9 +405,18 @@ impl Executor {
         self.unsettled.store(true, Ordering::SeqCst);
     }
 
-    /// Goes on with what can.
+    /// Goes on with what can. What that has queued and completed is left to [`Executor::settle`], which another thread
+    /// may have begun before it was there.
     fn run_ready(&self) {
+        if self.advance_ready() {
+            self.unsettled.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// As [`Executor::run_ready`], for who settles afterwards; false when there was nothing.
+    fn advance_ready(&self) -> bool {
         let mut due = std::mem::take(&mut *lock(&self.ready));
+        let some = !due.is_empty();
         for work in due.drain(..) {
             match work {
                 Work::Task(task) => self.poll_task(task),
@@ -416,6 +427,7 @@ impl Executor {
         if ready.capacity() == 0 {
             *ready = due; // its memory is good for the next ones
         }
+        some
     }
 
     fn poll_task(&self, task: Arc<dyn Task>) {

@@ -1,6 +1,6 @@
 //! Open files: opening, creating, closing, positions.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use libc::c_int;
@@ -10,9 +10,10 @@ use super::locks::Locking;
 use super::path::Object;
 use super::unstable::Unstable;
 use super::{Client, LastLink, Session};
-use crate::attributes::{FileType, Handle, SetAttributes};
+use crate::attributes::{FileType, Handle, SetAttributes, SetTimes};
 use crate::error::{Error, Result};
 use crate::sync::lock;
+use crate::v3::{Creation, Nfs};
 
 /// An open file. NFSv3 servers know nothing of it: it is a handle and a position.
 pub struct File {
@@ -79,7 +80,7 @@ impl Client {
                 client.open_existing(&session, object, flags).await?
             } else if flags & libc::O_EXCL != 0 {
                 let place = client.parent(&session, path).await?;
-                session.create(&place.directory, place.name, &new_file(mode), true).await?
+                session.create_new(&place.directory, place.name, &new_file(mode)).await?
             } else {
                 client.open_or_create(&session, path, flags, mode).await?
             };
@@ -101,7 +102,13 @@ impl Client {
             if path.ends_with(b"/") {
                 return Err(Error::new(libc::ENOTDIR, "a file's name does not end in a slash"));
             }
-            return session.create(&directory, name, &new_file(mode), false).await;
+            let (handle, size) = session.create(&directory, name, &new_file(mode)).await?;
+            if flags & libc::O_TRUNC != 0 && writes(flags) && size != Some(0) {
+                // Another client has made it meanwhile.
+                let set = SetAttributes { size: Some(0), ..SetAttributes::default() };
+                self.set(session, &handle, &set).await?;
+            }
+            return Ok(handle);
         }
         let object = walked.object()?;
         if object.attributes.kind == FileType::Directory {
@@ -196,22 +203,43 @@ impl Client {
 }
 
 impl Session {
+    /// Makes a file, or opens one that is there; with its size, if the server tells.
     async fn create(
         &self,
         directory: &Handle,
         name: &[u8],
         set: &SetAttributes,
-        exclusive: bool,
-    ) -> Result<Handle> {
-        match self.nfs.create(directory, name, set, exclusive).await {
-            Ok((Some(handle), _)) => Ok(handle),
-            Ok((None, _)) => Ok(self.nfs.lookup(directory, name).await?.0),
-            Err(error) if error.may_be_done(libc::EEXIST) => {
-                let there = self.is_there(directory, name, FileType::Regular).await;
-                // A file with something in it is somebody else's.
-                there.filter(|file| file.attributes.size == 0).map(|file| file.handle).ok_or(error)
+    ) -> Result<(Handle, Option<u64>)> {
+        let made = self.nfs.create(directory, name, set, Creation::Unchecked).await?;
+        let size = made.1.as_ref().map(|attributes| attributes.size);
+        Ok((self.handle_of(made.0, directory, name).await?, size))
+    }
+
+    /// Makes a file; EEXIST when the name is taken. The server tells by a verifier whether that was this call itself,
+    /// sent before.
+    async fn create_new(&self, directory: &Handle, name: &[u8], set: &SetAttributes) -> Result<Handle> {
+        let lacks_exclusive = &self.mounted.lacks_exclusive;
+        if !lacks_exclusive.load(Ordering::Relaxed) {
+            match self.nfs.create(directory, name, set, Creation::exclusive()).await {
+                Err(error) if Nfs::lacks_exclusive(&error) => lacks_exclusive.store(true, Ordering::Relaxed),
+                made => {
+                    let handle = self.handle_of(made?.0, directory, name).await?;
+                    // Servers keep the verifier in the times.
+                    let set = SetAttributes { times: Some(SetTimes::Now), ..*set };
+                    self.nfs.setattr(&handle, &set).await?;
+                    return Ok(handle);
+                }
             }
-            Err(error) => Err(error),
+        }
+        let made = self.nfs.create(directory, name, set, Creation::Guarded).await?;
+        self.handle_of(made.0, directory, name).await
+    }
+
+    /// Servers may leave the handle out.
+    async fn handle_of(&self, made: Option<Handle>, directory: &Handle, name: &[u8]) -> Result<Handle> {
+        match made {
+            Some(handle) => Ok(handle),
+            None => Ok(self.nfs.lookup(directory, name).await?.0),
         }
     }
 }

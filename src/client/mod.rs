@@ -11,12 +11,14 @@ mod directory_cache;
 mod discovery;
 mod entries;
 mod file;
+mod held_ranges;
 mod lock_manager;
 mod locks;
 mod mount;
 mod namespace;
 mod path;
 mod per_file;
+mod reclaim;
 mod reconnect;
 mod server_cache;
 mod session;
@@ -115,8 +117,8 @@ impl Client {
     }
 
     /// The former mount.
-    fn replace_mount(&self, mounted: Option<Mounted>) -> Option<Arc<Mounted>> {
-        let former = std::mem::replace(&mut *lock(&self.mounted), mounted.map(Arc::new));
+    fn replace_mount(&self, mounted: Option<Arc<Mounted>>) -> Option<Arc<Mounted>> {
+        let former = std::mem::replace(&mut *lock(&self.mounted), mounted);
         self.forget_shared();
         former
     }

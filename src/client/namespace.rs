@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::path::Object;
 use super::{Client, LastLink, Session};
-use crate::attributes::{FileType, Handle, SetAttributes};
+use crate::attributes::{Attributes, FileType, Handle, SetAttributes};
 use crate::error::{Error, Result};
 
 fn with_mode(mode: u32) -> SetAttributes {
@@ -17,24 +16,12 @@ fn without_slashes(path: &[u8]) -> &[u8] {
     &path[..end]
 }
 
-/// A name that is gone when it is removed a second time was removed the first time.
-fn removed(result: Result<()>) -> Result<()> {
-    match result {
-        Err(error) if error.may_be_done(libc::ENOENT) => Ok(()),
-        result => result,
-    }
-}
-
 impl Session {
-    /// What stands under a name, if it is of this kind: after a call that was sent twice and refused because the
-    /// name is taken, most likely by its own first sending.
-    pub(super) async fn is_there(&self, directory: &Handle, name: &[u8], kind: FileType) -> Option<Object> {
-        let (handle, attributes) = self.nfs.lookup(directory, name).await.ok()?;
-        let attributes = match attributes {
-            Some(attributes) => attributes,
-            None => self.nfs.getattr(&handle).await.ok()?,
-        };
-        (attributes.kind == kind).then_some(Object { handle, attributes })
+    async fn attributes_of(&self, directory: &Handle, name: &[u8]) -> Result<Attributes> {
+        match self.nfs.lookup(directory, name).await? {
+            (_, Some(attributes)) => Ok(attributes),
+            (handle, None) => self.nfs.getattr(&handle).await,
+        }
     }
 }
 
@@ -43,14 +30,7 @@ impl Client {
         let (client, path) = (&*self, &path[..]);
         let make = self.on_paths(|session| async move {
             let place = client.parent(&session, without_slashes(path)).await?;
-            match session.nfs.mkdir(&place.directory, place.name, &with_mode(mode)).await {
-                Err(error) if error.may_be_done(libc::EEXIST) => session
-                    .is_there(&place.directory, place.name, FileType::Directory)
-                    .await
-                    .ok_or(error)
-                    .map(drop),
-                result => result.map(drop),
-            }
+            session.nfs.mkdir(&place.directory, place.name, &with_mode(mode)).await.map(drop)
         });
         make.await.map_err(|error: Error| error.during("mkdir").at(path))
     }
@@ -59,7 +39,7 @@ impl Client {
         let (client, path) = (&*self, &path[..]);
         let remove = self.on_paths(|session| async move {
             let place = client.parent(&session, without_slashes(path)).await?;
-            let result = removed(session.nfs.rmdir(&place.directory, place.name).await);
+            let result = session.nfs.rmdir(&place.directory, place.name).await;
             session.mounted.directories.forget(&place.path());
             result
         });
@@ -79,16 +59,8 @@ impl Client {
             };
             let place = client.parent(&session, path).await?;
             let numbers = (libc::major(device), libc::minor(device));
-            match session
-                .nfs
-                .mknod(&place.directory, place.name, kind, numbers, &with_mode(mode & 0o777))
-                .await
-            {
-                Err(error) if error.may_be_done(libc::EEXIST) => {
-                    session.is_there(&place.directory, place.name, kind).await.ok_or(error).map(drop)
-                }
-                result => result.map(drop),
-            }
+            let set = with_mode(mode & 0o777);
+            session.nfs.mknod(&place.directory, place.name, kind, numbers, &set).await.map(drop)
         });
         make.await.map_err(|error: Error| error.during("mknod").at(path))
     }
@@ -97,7 +69,7 @@ impl Client {
         let (client, path) = (&*self, &path[..]);
         let remove = self.on_paths(|session| async move {
             let place = client.parent(&session, path).await?;
-            removed(session.nfs.remove(&place.directory, place.name).await)
+            session.nfs.remove(&place.directory, place.name).await
         });
         remove.await.map_err(|error: Error| error.during("unlink").at(path))
     }
@@ -107,17 +79,7 @@ impl Client {
         let (client, target, link) = (&*self, &target[..], &link[..]);
         let make = self.on_paths(|session| async move {
             let place = client.parent(&session, link).await?;
-            match session.nfs.symlink(&place.directory, place.name, target, &with_mode(0o777)).await {
-                Err(error) if error.may_be_done(libc::EEXIST) => {
-                    let link = session.is_there(&place.directory, place.name, FileType::Link).await;
-                    let same = match link {
-                        Some(link) => session.nfs.readlink(&link.handle).await? == target,
-                        None => false,
-                    };
-                    same.then_some(()).ok_or(error)
-                }
-                result => result.map(drop),
-            }
+            session.nfs.symlink(&place.directory, place.name, target, &with_mode(0o777)).await.map(drop)
         });
         make.await.map_err(|error: Error| error.during("symlink").at(link))
     }
@@ -136,12 +98,16 @@ impl Client {
         let rename = self.on_paths(|session| async move {
             let from = client.parent(&session, from).await?;
             let to = client.parent(&session, to).await?;
+            let moved = session.known(&from.path(), session.nfs.transport.now());
             let result = session.nfs.rename((&from.directory, from.name), (&to.directory, to.name)).await;
             session.mounted.directories.forget(&from.path());
             session.mounted.directories.forget(&to.path());
             match result {
                 Err(error) if error.may_be_done(libc::ENOENT) => {
-                    session.nfs.lookup(&to.directory, to.name).await.map(drop).map_err(|_| error)
+                    // What has the new name now is what was known to have the old one before.
+                    let there = session.nfs.lookup(&to.directory, to.name).await.ok();
+                    let same = there.zip(moved).is_some_and(|((there, _), moved)| there == moved.handle);
+                    same.then_some(()).ok_or(error)
                 }
                 result => result,
             }
@@ -157,8 +123,13 @@ impl Client {
             let place = client.parent(&session, new).await?;
             match session.nfs.link(&file.handle, &place.directory, place.name).await {
                 Err(error) if error.may_be_done(libc::EEXIST) => {
-                    let there = session.is_there(&place.directory, place.name, file.attributes.kind).await;
-                    let same = there.is_some_and(|there| there.attributes.fileid == file.attributes.fileid);
+                    // It is the same file, and has one more name than before the call.
+                    let there = session.attributes_of(&place.directory, place.name).await;
+                    let before = &file.attributes;
+                    let same = there.is_ok_and(|there| {
+                        (there.fsid, there.fileid) == (before.fsid, before.fileid)
+                            && there.nlink > before.nlink
+                    });
                     same.then_some(()).ok_or(error)
                 }
                 result => result,

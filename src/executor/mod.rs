@@ -23,7 +23,7 @@ use std::thread;
 use std::time::Duration;
 
 pub use join::{all, join};
-pub use rwlock::AsyncRwLock;
+pub use rwlock::{AsyncRwLock, WriteGuard};
 pub use service::ServiceThread;
 pub use single::{Call, CallOperation, End};
 

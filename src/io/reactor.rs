@@ -271,7 +271,7 @@ impl<W: Wire> Reactor<W> {
             state.watched(&mut fds);
             fds.push(pollfd(self.bell.as_raw_fd(), POLL_IN));
             self.blocked.store(true, Ordering::SeqCst);
-            state.deadline()
+            state.alarm()
         };
         let deadline = if may_wait() { deadline } else { Some(self.now()) };
         let polled = poll(&mut fds, deadline);
@@ -293,7 +293,7 @@ impl<W: Wire> Reactor<W> {
         let done = matches!(received, Some(Ok(_)));
         state.take_back(loan, received.unwrap_or(Err(std::io::ErrorKind::WouldBlock.into())));
         if done {
-            if state.deadline().is_some() {
+            if state.is_awaited() {
                 state.expire(self.now());
             }
             state.tell_epoll();
@@ -359,6 +359,16 @@ impl<W: Wire> State<W> {
         self.links.iter().filter_map(|link| link.wire.deadline()).chain(timer).min()
     }
 
+    /// Whether anything can be overdue.
+    fn is_awaited(&self) -> bool {
+        !self.timers.is_empty() || self.links.iter().any(|link| link.wire.in_flight() > 0)
+    }
+
+    /// When a turn that waits is to end.
+    fn alarm(&self) -> Option<Instant> {
+        self.links.iter().filter_map(|link| link.wire.next_tick()).chain(self.deadline()).min()
+    }
+
     /// See [`Reactor::turn_receiving`]. Sends what is queued first.
     fn lend(&mut self) -> Option<Lease> {
         self.flush();
@@ -416,7 +426,8 @@ impl<W: Wire> State<W> {
         // From the end, where a connection that is lost goes.
         for index in (0..self.links.len()).rev() {
             let wire = &mut self.links[index].wire;
-            if wire.deadline().is_some_and(|deadline| deadline <= now) && wire.expire(now) {
+            let due = wire.deadline().into_iter().chain(wire.next_tick()).any(|due| due <= now);
+            if due && wire.expire(now) {
                 self.lose(index, &Error::new(libc::ETIMEDOUT, "the server says nothing"));
             }
         }
@@ -424,7 +435,10 @@ impl<W: Wire> State<W> {
 
     fn lose(&mut self, index: usize, error: &Error) {
         let mut link = self.links.swap_remove(index);
-        if !link.wire.lost(error) {
+        if link.wire.lost(error) {
+            // The next connection comes from the same port.
+            link.stream.iter().for_each(|stream| stream.abort());
+        } else {
             link.wire.fail(error);
         }
         self.close(&mut link);
@@ -441,7 +455,7 @@ impl<W: Wire> State<W> {
 
     /// Brings the epoll descriptor up to date: POLLOUT where bytes are left, the alarm at the next deadline.
     fn tell_epoll(&mut self) {
-        let deadline = self.deadline();
+        let deadline = self.alarm();
         let Some(epoll) = &mut self.epoll else { return };
         for link in &mut self.links {
             let wanted = link.wanted();

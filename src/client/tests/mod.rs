@@ -6,7 +6,10 @@ mod commit;
 mod direct;
 mod faults;
 mod proxy;
+mod reclaim;
 mod reconnect;
+mod retransmission;
+mod scripted;
 mod service;
 
 use std::sync::{Arc, Mutex, mpsc};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::mounted_at;
 use super::proxy::word;
-use super::scripted::{Answer, Call, Scripted, attributes, found, made, refusal, strings, words};
+use super::scripted::{Answer, Call, Scripted, attributes, found, made, opaque, refusal, strings, words};
 use crate::client::{Client, LastLink};
 use crate::error::{Error, Result};
 
@@ -233,5 +233,24 @@ fn a_connection_closed_while_idle_is_noticed_before_an_asynchronous_call() {
         assert_eq!(error.errno(), libc::EEXIST);
         assert!(!error.to_string().contains("retransmitted"), "{error}");
         assert_eq!(procedures(&server.calls()), [MKDIR]);
+    }
+}
+
+/// Between LOOKUP and CREATE another client makes the file.
+#[test]
+fn truncating_holds_for_a_file_that_another_client_has_made_meanwhile() {
+    for (size, flags, truncates) in [(0, libc::O_TRUNC, false), (5, libc::O_TRUNC, true), (5, 0, false)] {
+        let server = Scripted::start(move |call| {
+            let mut attributes = attributes(REGULAR, 1, 7);
+            attributes[27] = size;
+            let made = [words(&[0, 1]), opaque(b"file"), words(&[1]), attributes, words(&[0, 0])].concat();
+            (call.procedure == CREATE).then_some(Answer::Body(made))
+        });
+        let client = mounted_at(server.port);
+        server.calls();
+        let flags = flags | libc::O_CREAT | libc::O_WRONLY;
+        client.run(client.clone().open(b"/new".to_vec(), flags, 0o640)).unwrap();
+        let calls = procedures(&server.calls());
+        assert_eq!(calls.contains(&SETATTR), truncates, "{size} {flags}: {calls:?}");
     }
 }

@@ -92,6 +92,7 @@ impl Client {
     ) -> Result<()> {
         let mut backoff = Backoff::until(Some(deadline));
         loop {
+            mounted.locks.open()?;
             match self.reclaim_once(mounted, holder, lock, deadline).await {
                 Ok(LockStatus::Granted) => return Ok(()),
                 Ok(LockStatus::GracePeriod) => {}

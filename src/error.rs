@@ -30,14 +30,15 @@ struct Details {
     /// The status in the server's reply, where that was the cause.
     status: Option<Status>,
     /// The server may have done what it now refuses: the call was sent twice.
-    repeated: bool,
+    retransmitted: bool,
 }
 
 impl Error {
     /// An error with a positive `errno` and a cause in words.
     pub fn new(errno: c_int, cause: impl Into<Cow<'static, str>>) -> Self {
         let cause = cause.into();
-        Self(Box::new(Details { errno, cause, operation: None, path: None, status: None, repeated: false }))
+        let (operation, path, status, retransmitted) = (None, None, None, false);
+        Self(Box::new(Details { errno, cause, operation, path, status, retransmitted }))
     }
 
     /// A reply that breaks the protocol: nothing in it can be trusted.
@@ -73,15 +74,16 @@ impl Error {
         }
     }
 
-    /// Notes that the call was sent more than once.
-    pub fn with_repeated(mut self, repeated: bool) -> Self {
-        self.0.repeated = repeated;
+    /// Notes that the call was sent more than once: the sentence says so.
+    pub fn with_retransmitted(mut self, retransmitted: bool) -> Self {
+        self.0.retransmitted = retransmitted;
         self
     }
 
-    /// Whether the call was sent more than once and this errno may come from its own first sending.
+    /// Whether the call was sent more than once and the refusal may come from its own first sending. That is no proof:
+    /// another client may have made or removed the name.
     pub fn may_be_done(&self, errno: c_int) -> bool {
-        self.0.repeated && self.0.errno == errno
+        self.0.retransmitted && self.0.errno == errno
     }
 
     /// The positive errno.
@@ -111,7 +113,11 @@ impl fmt::Display for Error {
             }
             write!(f, ": ")?;
         }
-        write!(f, "{}", self.0.cause)
+        write!(f, "{}", self.0.cause)?;
+        if self.0.retransmitted {
+            write!(f, "; the call was retransmitted and may have been done the first time")?;
+        }
+        Ok(())
     }
 }
 
@@ -144,6 +150,14 @@ mod tests {
             Error::new(libc::ENOENT, "NFS3ERR_NOENT").during("lookup").at(b"/a").during("stat").at(b"/b");
         assert_eq!(error.to_string(), "lookup /a: NFS3ERR_NOENT");
         assert_eq!(error.errno(), libc::ENOENT);
+        assert!(!error.may_be_done(libc::ENOENT));
+        let error = error.with_retransmitted(true);
+        assert!(
+            error
+                .to_string()
+                .ends_with("NFS3ERR_NOENT; the call was retransmitted and may have been done the first time")
+        );
+        assert!(error.may_be_done(libc::ENOENT) && !error.may_be_done(libc::EEXIST));
     }
 
     #[test]

@@ -114,7 +114,6 @@ fn refusals_have_an_errno() {
             ("cookie", libc::EIO),
             ("short", libc::EIO),
             ("huge", libc::EIO),
-            ("close", libc::ECONNRESET),
             ("unavailable", libc::ENOLCK),
         ];
         for (answer, errno) in nonsense {
@@ -173,6 +172,16 @@ fn a_lost_connection_is_made_again() {
         assert!(steps.iter().all(|step| step.status == 0));
         // The last one is for the lock that was never answered: the server may have got to it late.
         assert_eq!(calls, "NM_LOCK UNLOCK UNLOCK NM_LOCK NM_LOCK UNLOCK UNLOCK UNLOCK");
+    }
+}
+
+#[test]
+fn a_connection_that_is_lost_again_and_again_is_made_again_until_the_timeout() {
+    if support::need(TOOLS) {
+        let (steps, calls) = Programs::new().answered("close", 1000, "tlock");
+        assert_eq!(steps[0].status, -libc::ETIMEDOUT, "{}", steps[0].sentence);
+        assert!((1000..3000).contains(&steps[0].milliseconds), "{} ms", steps[0].milliseconds);
+        assert!(calls.starts_with("NM_LOCK NM_LOCK NM_LOCK"), "{calls}");
     }
 }
 

@@ -34,7 +34,7 @@ use crate::error::Result;
 use crate::io::{Block, Source, Stream};
 use crate::rpc::Credential;
 use crate::rpc::fuzzing::{Bench, record, reply};
-use crate::v3::{Lock, LockCall, LockManager, LockOwner, Mount, Nfs, PortMapper, Stability};
+use crate::v3::{Creation, Lock, LockCall, LockManager, LockOwner, Mount, Nfs, PortMapper, Stability};
 
 /// Runs `operation` on a bench and answers its calls with `body`: as the result of a success, or with a header of its
 /// own where the input brings one.
@@ -85,7 +85,7 @@ pub fn replies(input: &[u8]) {
         4 => drop(answering.to(nfs.readlink(&object))),
         5 => read(&answering, &nfs, &object),
         6 => write(&answering, &nfs, &object),
-        7 => drop(answering.to(nfs.create(&object, b"name", &set, true))),
+        7 => drop(answering.to(nfs.create(&object, b"name", &set, Creation::exclusive()))),
         8 => drop(answering.to(nfs.mkdir(&object, b"name", &set))),
         9 => drop(answering.to(nfs.symlink(&object, b"name", b"target", &set))),
         10 => drop(answering.to(nfs.mknod(&object, b"name", FileType::Fifo, (0, 0), &set))),

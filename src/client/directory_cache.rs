@@ -120,6 +120,13 @@ impl DirectoryCache {
         (fresh && state.credential.as_ref() == Some(credential)).then_some(known.directory)
     }
 
+    /// A directory by where it is named.
+    pub fn named(&self, directory: &Handle, name: &[u8]) -> Option<Handle> {
+        let state = lock(&self.state);
+        let path = state.by_place.get(&place(directory, name))?;
+        state.by_path.get(path).map(|known| known.directory.handle)
+    }
+
     /// Changes with every change that this context makes: what was looked up before one may be wrong after it.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)

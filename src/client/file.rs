@@ -10,9 +10,10 @@ use super::locks::Locking;
 use super::mount::MountLife;
 use super::path::Object;
 use super::{Client, LastLink, Session};
-use crate::attributes::{Attributes, FileType, Handle, SetAttributes};
+use crate::attributes::{Attributes, FileType, Handle, SetAttributes, SetTimes};
 use crate::error::{Error, Result};
 use crate::executor::{AsyncMutex, AsyncMutexGuard};
+use crate::v3::{Creation, Nfs};
 
 /// An open file: what one handle has of its own. What all handles of the file share is its [`Inode`].
 pub struct File {
@@ -125,7 +126,7 @@ impl Client {
                 client.open_existing(&session, object, flags).await?
             } else if flags & libc::O_EXCL != 0 {
                 let place = client.parent(&session, path).await?;
-                session.create(&place.directory, place.name, &new_file(mode), true).await?
+                session.create_new(&place.directory, place.name, &new_file(mode)).await?
             } else {
                 client.open_or_create(&session, path, flags, mode).await?
             };
@@ -147,7 +148,14 @@ impl Client {
             if path.ends_with(b"/") {
                 return Err(Error::new(libc::ENOTDIR, "a file's name does not end in a slash"));
             }
-            return session.create(&directory, name, &new_file(mode), false).await;
+            let (handle, attributes) = session.create(&directory, name, &new_file(mode)).await?;
+            let is_empty = attributes.as_ref().is_some_and(|attributes| attributes.size == 0);
+            if flags & libc::O_TRUNC != 0 && writes(flags) && !is_empty {
+                // Another client has made it meanwhile.
+                let set = SetAttributes { size: Some(0), ..SetAttributes::default() };
+                self.set(session, &handle, &set).await?;
+            }
+            return Ok((handle, attributes));
         }
         let object = walked.object()?;
         if object.attributes.kind == FileType::Directory {
@@ -179,7 +187,8 @@ impl Client {
             (None, _) => Ok(()),
             (Some(_), Ok(session)) => self.make_stable_for(&session, &file).await,
             // What was not stable when the mount ended is an error by now.
-            (Some(_), Err(_)) => file.inode.errors.check(&file.errors),
+            (Some(_), Err(_)) if file.mount.check().is_err() => file.inode.errors.check(&file.errors),
+            (Some(_), Err(error)) => Err(error),
         };
         if stable.is_err() && file.inode.writers() == 1 {
             file.inode.unstable.give_up(u64::MAX); // nobody is left who would hear what becomes of it
@@ -259,25 +268,40 @@ impl Client {
 }
 
 impl Session {
-    async fn create(
-        &self,
-        directory: &Handle,
-        name: &[u8],
-        set: &SetAttributes,
-        exclusive: bool,
-    ) -> Result<Opened> {
-        match self.make_file(directory, name, set, exclusive).await {
-            Ok((Some(handle), attributes)) => Ok((handle, attributes)),
-            Ok((None, _)) => self.nfs.lookup(directory, name).await,
-            Err(error) if error.may_be_done(libc::EEXIST) => {
-                let there = self.is_there(directory, name, FileType::Regular).await;
-                // A file with something in it is somebody else's.
-                there
-                    .filter(|file| file.attributes.size == 0)
-                    .map(|file| (file.handle, Some(file.attributes)))
-                    .ok_or(error)
+    /// Makes a file, or opens one that is there; with its size, if the server tells.
+    async fn create(&self, directory: &Handle, name: &[u8], set: &SetAttributes) -> Result<Opened> {
+        let (handle, attributes) = self.make_file(directory, name, set, Creation::Unchecked).await?;
+        match handle {
+            Some(handle) => Ok((handle, attributes)),
+            None => self.nfs.lookup(directory, name).await,
+        }
+    }
+
+    /// Makes a file; EEXIST when the name is taken. The server tells by a verifier whether that was this call itself,
+    /// sent before.
+    async fn create_new(&self, directory: &Handle, name: &[u8], set: &SetAttributes) -> Result<Opened> {
+        let lacks_exclusive = &self.mounted.lacks_exclusive;
+        if !lacks_exclusive.load(Ordering::Relaxed) {
+            match self.make_file(directory, name, set, Creation::exclusive()).await {
+                Err(error) if Nfs::lacks_exclusive(&error) => lacks_exclusive.store(true, Ordering::Relaxed),
+                made => {
+                    let handle = self.handle_of(made?.0, directory, name).await?;
+                    // Servers keep the verifier in the times.
+                    let set = SetAttributes { times: Some(SetTimes::Now), ..*set };
+                    self.setattr(&handle, &set).await?;
+                    return Ok((handle, None));
+                }
             }
-            Err(error) => Err(error),
+        }
+        let made = self.make_file(directory, name, set, Creation::Guarded).await?;
+        Ok((self.handle_of(made.0, directory, name).await?, made.1))
+    }
+
+    /// Servers may leave the handle out.
+    async fn handle_of(&self, made: Option<Handle>, directory: &Handle, name: &[u8]) -> Result<Handle> {
+        match made {
+            Some(handle) => Ok(handle),
+            None => Ok(self.nfs.lookup(directory, name).await?.0),
         }
     }
 }

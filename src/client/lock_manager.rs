@@ -1,15 +1,18 @@
 //! The server's lock manager: finding it, asking it, and remembering which files may have locks there.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use super::Client;
+use super::locks::LockState;
 use super::mount::Mounted;
+use super::reconnect::{Service, Supervisor};
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
-use crate::io::{Connecting, PortKind};
+use crate::io::PortKind;
 use crate::rpc::Transport;
 use crate::sync::lock;
 use crate::v3::{Lock, LockCall, LockManager, LockOwner, LockStatus, PORTMAPPER_PORT, PortMapper};
@@ -21,12 +24,12 @@ const PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Du
 const FIND_TIME: Duration = Duration::from_secs(60);
 
 /// Waits between two tries, longer each time.
-pub struct Pauses {
+pub struct Backoff {
     next: Duration,
     deadline: Option<Instant>,
 }
 
-impl Pauses {
+impl Backoff {
     pub fn until(deadline: Option<Instant>) -> Self {
         Self { next: *PAUSE.start(), deadline }
     }
@@ -46,33 +49,51 @@ impl Pauses {
 /// What a mount knows of its locks.
 #[derive(Default)]
 pub struct Locks {
+    /// Whose mount it is.
+    client: Weak<Client>,
     /// The server has a lock manager: it has answered.
     known: AtomicBool,
     connection: Mutex<Option<Transport>>,
     holders: Mutex<Holders>,
+    reclaim: Mutex<ReclaimState>,
+}
+
+/// How far the locks have been taken again.
+#[derive(Default)]
+struct ReclaimState {
+    active: bool,
+    /// The lock manager has answered.
+    answered: bool,
+    /// It was lost again after that.
+    again: bool,
 }
 
 #[derive(Default)]
 struct Holders {
-    by_owner: BTreeMap<LockOwner, Holder>,
+    by_owner: BTreeMap<LockOwner, LockHolder>,
     /// The mount has ended: nobody gets a lock any more.
     closed: bool,
 }
 
 /// A file that may have locks.
-#[derive(Debug, Clone, Copy)]
-pub struct Holder {
+#[derive(Clone)]
+pub struct LockHolder {
     pub file: Handle,
-    /// Calls for locks that have not been answered: they may still be carried out.
+    pub locking: LockState,
+    /// Calls for locks that may still be carried out: they have not been answered, or were sent more than once.
     pub unanswered: usize,
 }
 
 impl Locks {
+    pub fn of(client: Weak<Client>) -> Self {
+        Self { client, ..Self::default() }
+    }
+
     /// Remembers that a file may have locks, `calls` more that are being asked for among them.
-    pub fn remember(&self, wanted: &Lock, calls: usize) {
+    pub fn remember(&self, file: Handle, locking: &LockState, calls: usize) {
         let mut holders = lock(&self.holders);
-        let new = Holder { file: wanted.file, unanswered: 0 };
-        holders.by_owner.entry(wanted.owner).or_insert(new).unanswered += calls;
+        let new = || LockHolder { file, locking: locking.clone(), unanswered: 0 };
+        holders.by_owner.entry(locking.owner()).or_insert_with(new).unanswered += calls;
     }
 
     fn answered(&self, owner: LockOwner) {
@@ -81,13 +102,52 @@ impl Locks {
         }
     }
 
-    /// The file of an owner that may have locks. Unanswered calls are told of once.
-    pub fn holder(&self, owner: LockOwner) -> Option<Holder> {
+    /// The file of an owner that may have locks. Its unanswered calls are forgotten.
+    pub fn holder(&self, owner: LockOwner) -> Option<LockHolder> {
         let mut holders = lock(&self.holders);
         let holder = holders.by_owner.get_mut(&owner)?;
-        let found = *holder;
+        let found = holder.clone();
         holder.unanswered = 0;
         Some(found)
+    }
+
+    /// The files that have locks to take again after a restart.
+    pub fn holders(&self) -> Vec<LockHolder> {
+        let holders = lock(&self.holders);
+        let closed = holders.closed;
+        let have = |holder: &&LockHolder| !closed && !holder.locking.held().is_empty();
+        holders.by_owner.values().filter(have).cloned().collect()
+    }
+
+    /// Whether the locks are to be taken again by who asks. Otherwise another task is at it, and begins again if it has
+    /// had an answer.
+    pub fn begin_reclaim(&self) -> bool {
+        let mut reclaim = lock(&self.reclaim);
+        reclaim.again |= reclaim.active && reclaim.answered;
+        !std::mem::replace(&mut reclaim.active, true)
+    }
+
+    pub fn is_reclaiming(&self) -> bool {
+        lock(&self.reclaim).active
+    }
+
+    /// Another task is about to take them again, over the connection there is now.
+    pub fn is_reclaiming_soon(&self) -> bool {
+        let reclaim = lock(&self.reclaim);
+        reclaim.active && !reclaim.answered
+    }
+
+    /// A round of that begins.
+    pub fn begin_reclaim_round(&self) {
+        let mut reclaim = lock(&self.reclaim);
+        (reclaim.answered, reclaim.again) = (false, false);
+    }
+
+    /// A round is over; true when that was all.
+    pub fn end_reclaim_round(&self) -> bool {
+        let mut reclaim = lock(&self.reclaim);
+        reclaim.active = reclaim.again;
+        !reclaim.again
     }
 
     /// The locks of an owner have been given back.
@@ -110,6 +170,14 @@ impl Locks {
         }
     }
 
+    /// There are no supervisors any more: a connection that is lost is an error, and another one is made by the call
+    /// that meets it.
+    pub fn end_supervision(&self) {
+        if let Some(transport) = &*lock(&self.connection) {
+            transport.end_supervision();
+        }
+    }
+
     /// Makes errors of a server that has no lock manager say so.
     fn explain(&self, error: Error) -> Error {
         let missing = [libc::EPROTONOSUPPORT, libc::EOPNOTSUPP, libc::ECONNREFUSED];
@@ -127,24 +195,38 @@ impl Client {
     /// Makes a call, again and again while the server restarts, or has done so and lets only old locks be claimed.
     pub(super) async fn insist(
         &self,
-        mounted: &Mounted,
+        mounted: &Arc<Mounted>,
+        locking: &LockState,
         call: LockCall,
         wanted: &Lock,
         deadline: Option<Instant>,
     ) -> Result<LockStatus> {
-        let mut pauses = Pauses::until(deadline);
+        let mut backoff = Backoff::until(deadline);
         loop {
-            match self.ask(mounted, call, wanted, deadline).await {
+            let answer = {
+                // One after the other, so that what is taken again after a restart is what is held.
+                let _turn = locking.turn().await;
+                locking.check()?;
+                if call == LockCall::Unlock {
+                    locking.forget(wanted.offset, wanted.length);
+                }
+                let answer = self.ask(mounted, locking, call, wanted, deadline).await;
+                if let (LockCall::Lock, Ok(LockStatus::Granted)) = (call, &answer) {
+                    locking.hold(wanted);
+                }
+                answer
+            };
+            match answer {
                 Ok(LockStatus::GracePeriod) => {}
                 Err(error) if self.may_pass(mounted, &error) => {}
                 result => return result,
             }
-            pauses.wait(self, "the server did not come back from its restart in time").await?;
+            backoff.wait(self, "the server did not come back from its restart in time").await?;
         }
     }
 
     /// Whether an error may be due to a restart of the server.
-    fn may_pass(&self, mounted: &Mounted, error: &Error) -> bool {
+    pub(super) fn may_pass(&self, mounted: &Mounted, error: &Error) -> bool {
         let passing = [
             libc::ECONNREFUSED,
             libc::ECONNRESET,
@@ -157,11 +239,12 @@ impl Client {
         known && passing.contains(&error.errno()) && self.settings().autoreconnect != 0
     }
 
-    /// Makes one call, the first on a mount over a new connection, which is kept. Servers close one that was idle for
-    /// some minutes: then the call is made once more, over another one.
+    /// Makes one call, the first on a mount over a new connection, which is kept. When that is lost for good, the call
+    /// is made once more over another one.
     pub(super) async fn ask(
         &self,
-        mounted: &Mounted,
+        mounted: &Arc<Mounted>,
+        locking: &LockState,
         call: LockCall,
         wanted: &Lock,
         deadline: Option<Instant>,
@@ -173,42 +256,80 @@ impl Client {
             let transport = match kept {
                 Some(transport) => transport,
                 None => {
-                    self.find_lock_manager(mounted, deadline).await.map_err(|error| locks.explain(error))?
+                    let made = self.connect_to_lock_manager(mounted, deadline).await;
+                    made.map_err(|error| locks.explain(error))?
                 }
             };
             if call == LockCall::Lock {
-                locks.remember(wanted, 1);
+                locks.remember(wanted.file, locking, 1);
             }
             let credential = self.credential()?;
             let manager = LockManager { transport: transport.clone(), credential, deadline };
             let result = manager.call(call, wanted).await;
-            *lock(&locks.connection) = result.is_ok().then_some(transport);
             match result {
-                Ok(status) => {
+                Ok((status, retransmitted)) => {
                     locks.known.store(true, Ordering::SeqCst);
-                    if call == LockCall::Lock {
+                    lock(&locks.reclaim).answered = true;
+                    if call == LockCall::Lock && !retransmitted {
                         locks.answered(wanted.owner);
                     }
                     return Ok(status);
                 }
-                Err(error) if is_new || error.errno() == libc::ETIMEDOUT => {
-                    return Err(locks.explain(error));
+                Err(error) => {
+                    lock(&locks.connection).take_if(|kept| kept.is_same(&transport));
+                    if is_new || error.errno() == libc::ETIMEDOUT {
+                        return Err(locks.explain(error));
+                    }
+                    kept = None;
                 }
-                Err(_) => kept = None,
             }
         }
     }
 
-    async fn find_lock_manager(&self, mounted: &Mounted, deadline: Option<Instant>) -> Result<Transport> {
+    /// Makes the connection that is kept, with a supervisor.
+    async fn connect_to_lock_manager(
+        &self,
+        mounted: &Arc<Mounted>,
+        deadline: Option<Instant>,
+    ) -> Result<Transport> {
         let deadline = deadline.unwrap_or_else(|| self.reactor.now() + FIND_TIME);
-        let mut server = mounted.mount_service;
+        let address = self.find_lock_manager(mounted.mount_service, deadline).await?;
+        self.keep_lock_manager(mounted, address, deadline).await
+    }
+
+    pub(super) async fn keep_lock_manager(
+        &self,
+        mounted: &Arc<Mounted>,
+        address: SocketAddr,
+        deadline: Instant,
+    ) -> Result<Transport> {
+        let connecting = self.connect([address], PortKind::Reserved);
+        let stream = connecting.established(&self.reactor, deadline).await?;
+        stream.notice_silence();
+        let port = stream.local_port();
+        let transport = Transport::new(&self.reactor, stream);
+        let client = mounted.locks.client.clone();
+        if client.strong_count() > 0 && self.still_open().is_ok() {
+            let service = Service::LockManager { mounted: Arc::downgrade(mounted) };
+            let supervision = transport.supervise();
+            let supervisor = Supervisor { client, supervision, service, address, port };
+            self.executor.spawn_background(supervisor.run())?;
+        }
+        *lock(&mounted.locks.connection) = Some(transport.clone());
+        Ok(transport)
+    }
+
+    /// Where the portmapper says that the lock manager of a server is.
+    pub(super) async fn find_lock_manager(
+        &self,
+        mut server: SocketAddr,
+        deadline: Instant,
+    ) -> Result<SocketAddr> {
         server.set_port(PORTMAPPER_PORT);
-        let options = self.settings().socket_options();
-        let connecting = Connecting::start([server], PortKind::Any, options.clone());
+        let connecting = self.connect([server], PortKind::Any);
         let transport = Transport::new(&self.reactor, connecting.established(&self.reactor, deadline).await?);
         let portmapper = PortMapper { transport, server, deadline };
         server.set_port(portmapper.port(LockManager::PROGRAM, LockManager::VERSION).await?);
-        let connecting = Connecting::start([server], PortKind::Reserved, options);
-        Ok(Transport::new(&self.reactor, connecting.established(&self.reactor, deadline).await?))
+        Ok(server)
     }
 }

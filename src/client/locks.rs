@@ -6,18 +6,19 @@
 //! all locks at once (FREE_ALL) is no help: it is for a machine that has restarted, and takes those of its other
 //! programs too.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use libc::c_int;
 
 use super::commit::is_final;
-use super::lock_manager::Pauses;
+use super::held_ranges::{HeldRange, HeldRanges};
+use super::lock_manager::Backoff;
 use super::mount::Mounted;
-use super::{Client, File};
+use super::{Client, File, reclaim};
 use crate::error::{Error, Result};
-use crate::executor::all;
+use crate::executor::{AsyncMutex, AsyncMutexGuard, all};
 use crate::sync::lock;
 use crate::v3::{Lock, LockCall, LockOwner, LockStatus};
 
@@ -30,28 +31,95 @@ const CLOSE_TIME: Duration = Duration::from_secs(5);
 /// How long it is given to take back all of them when the context is destroyed.
 const LAST_TIME: Duration = Duration::from_secs(1);
 
-/// What an open file needs to have locks.
+/// What an open file needs to have locks. Most files never have one.
+#[derive(Default)]
 pub struct Locking {
-    owner: LockOwner,
     closed: AtomicBool,
+    state: OnceLock<LockState>,
 }
 
-impl Default for Locking {
-    fn default() -> Self {
-        Self { owner: LockOwner::new(), closed: AtomicBool::new(false) }
-    }
+/// The locks of one open file.
+#[derive(Clone)]
+pub struct LockState(Arc<State>);
+
+struct State {
+    owner: LockOwner,
+    /// The file is being closed: nothing is taken again.
+    closed: AtomicBool,
+    /// The server has lost them, and did not give them again.
+    lost: AtomicBool,
+    why_lost: Mutex<String>,
+    /// As far as the server has answered.
+    held: Mutex<HeldRanges>,
+    /// Held during a call.
+    turn: AsyncMutex,
 }
 
 impl Locking {
-    /// EIO when the server has given the locks of this handle to somebody else.
+    /// EIO when the locks of the file are lost. To be asked by whatever goes through it.
     pub fn check(&self) -> Result<()> {
-        Ok(())
+        self.state.get().map_or(Ok(()), LockState::check)
     }
 
     fn open(&self) -> Result<()> {
         match self.closed.load(Ordering::SeqCst) {
             true => Err(Error::new(libc::EBADF, "the file was closed meanwhile")),
             false => Ok(()),
+        }
+    }
+
+    fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        if let Some(LockState(state)) = self.state.get() {
+            state.closed.store(true, Ordering::SeqCst);
+        }
+    }
+
+    fn state(&self) -> &LockState {
+        self.state.get_or_init(|| {
+            let [closed, lost] = [const { AtomicBool::new(false) }; 2];
+            let (why_lost, held, turn) = Default::default();
+            LockState(Arc::new(State { owner: LockOwner::new(), closed, lost, why_lost, held, turn }))
+        })
+    }
+}
+
+impl LockState {
+    pub fn owner(&self) -> LockOwner {
+        self.0.owner
+    }
+
+    /// See [`Locking::check`].
+    pub fn check(&self) -> Result<()> {
+        if self.0.lost.load(Ordering::Acquire) { Err(reclaim::lost(&lock(&self.0.why_lost))) } else { Ok(()) }
+    }
+
+    /// The calls for the locks of one file are made one after the other.
+    pub(super) async fn turn(&self) -> AsyncMutexGuard<'_> {
+        self.0.turn.lock().await
+    }
+
+    /// What is to be taken again when the server has restarted: nothing of a file that is being closed.
+    pub(super) fn held(&self) -> Vec<HeldRange> {
+        let over = self.0.closed.load(Ordering::SeqCst) || self.0.lost.load(Ordering::Acquire);
+        if over { Vec::new() } else { lock(&self.0.held).as_slice().to_vec() }
+    }
+
+    pub(super) fn hold(&self, wanted: &Lock) {
+        lock(&self.0.held).lock(HeldRange::new(wanted.offset, wanted.length, wanted.exclusive));
+    }
+
+    pub(super) fn forget(&self, offset: u64, length: u64) {
+        let range = HeldRange::new(offset, length, true);
+        lock(&self.0.held).unlock(range.first, range.last);
+    }
+
+    /// They could not be taken again.
+    pub(super) fn lose(&self, why: &Error) {
+        if !self.0.closed.load(Ordering::SeqCst) {
+            *lock(&self.0.why_lost) = why.to_string();
+            self.0.lost.store(true, Ordering::Release);
+            lock(&self.0.held).clear();
         }
     }
 }
@@ -104,14 +172,12 @@ impl Client {
     ) -> Result<()> {
         let set = async {
             permitted(&file, change)?;
+            file.locking.check()?;
             let (mounted, wanted, deadline) = self.locate(&file, change == Change::Exclusive, at).await?;
             if change == Change::Unlock {
-                // Whoever gets the lock next sees what was written, and nothing of it is sent again later.
-                match self.make_stable(&self.session_of(&file)?, &file.inode).await {
-                    Err(error) if !is_final(&error) => return Err(error),
-                    _ => {} // told to those who have written
-                }
-                return granted(self.insist(&mounted, LockCall::Unlock, &wanted, deadline).await?);
+                self.before_unlock(&file).await?;
+                let unlock = self.insist(&mounted, file.locking.state(), LockCall::Unlock, &wanted, deadline);
+                return granted(unlock.await?);
             }
             self.take(&mounted, &file, &wanted, deadline, wait).await?;
             file.inode.pages.invalidate(); // others may have written before they gave their lock back
@@ -121,11 +187,21 @@ impl Client {
         set.await.map_err(|error: Error| error.during(operation).at(&file.path))
     }
 
+    /// What was written under a lock is stable before another owner gets that: sent again later, it would replace what
+    /// the other one has written.
+    async fn before_unlock(&self, file: &File) -> Result<()> {
+        match self.make_stable(&self.session_of(file)?, &file.inode).await {
+            Err(error) if !is_final(&error) => Err(error),
+            _ => Ok(()), // told to those who have written
+        }
+    }
+
     /// Whether bytes of a file could be locked for writing; EACCES when another owner has a lock there.
     pub async fn test_lock(self: Arc<Self>, file: Arc<File>, at: Span) -> Result<()> {
         let test = async {
+            file.locking.check()?;
             let (mounted, wanted, deadline) = self.locate(&file, true, at).await?;
-            match self.insist(&mounted, LockCall::Test, &wanted, deadline).await? {
+            match self.insist(&mounted, file.locking.state(), LockCall::Test, &wanted, deadline).await? {
                 LockStatus::Denied => Err(Error::new(libc::EACCES, "another owner has a lock there")),
                 status => granted(status),
             }
@@ -149,51 +225,53 @@ impl Client {
             whence => return Err(Error::new(libc::EINVAL, format!("whence {whence} is unknown"))),
         };
         let (offset, length) = at.range(base)?;
-        let wanted = Lock { file: file.handle, owner: file.locking.owner, exclusive, offset, length };
+        let wanted =
+            Lock { file: file.handle, owner: file.locking.state().owner(), exclusive, offset, length };
         Ok((session.mounted.clone(), wanted, deadline))
     }
 
     /// Gets a lock, and gives it back if the file was closed or the mount has ended in the meantime.
     async fn take(
         &self,
-        mounted: &Mounted,
+        mounted: &Arc<Mounted>,
         file: &File,
         wanted: &Lock,
         deadline: Option<Instant>,
         wait: bool,
     ) -> Result<()> {
-        let mut pauses = Pauses::until(deadline);
+        let mut backoff = Backoff::until(deadline);
         let open = || file.locking.open().and_then(|()| mounted.locks.open());
         loop {
             open()?;
-            let status = self.insist(mounted, LockCall::Lock, wanted, deadline).await?;
+            let status = self.insist(mounted, file.locking.state(), LockCall::Lock, wanted, deadline).await?;
             if status == LockStatus::Granted {
                 let Err(error) = open() else { return Ok(()) };
-                mounted.locks.remember(wanted, 0);
+                mounted.locks.remember(wanted.file, file.locking.state(), 0);
                 self.give_back(mounted, wanted.owner, self.reactor.now() + CLOSE_TIME).await;
                 return Err(error);
             }
             if status == LockStatus::Blocked {
                 // It was told not to: without this it would give us the lock later.
-                self.ask(mounted, LockCall::Cancel, wanted, deadline).await?;
+                self.ask(mounted, file.locking.state(), LockCall::Cancel, wanted, deadline).await?;
             }
             if !wait || !matches!(status, LockStatus::Denied | LockStatus::Blocked) {
                 return granted(status);
             }
-            pauses.wait(self, "another owner has kept its lock all the time").await?;
+            backoff.wait(self, "another owner has kept its lock all the time").await?;
         }
     }
 
     /// Gives back all locks of a file that is being closed. What fails now is tried again when the mount ends.
     pub(super) async fn release_locks(&self, file: &File) {
-        file.locking.closed.store(true, Ordering::SeqCst);
+        file.locking.close();
+        let Some(state) = file.locking.state.get() else { return };
         let Some(mounted) = lock(&self.mounted).clone() else { return };
         let time = self.settings().timeout.map_or(CLOSE_TIME, |timeout| timeout.min(CLOSE_TIME));
-        self.give_back(&mounted, file.locking.owner, self.reactor.now() + time).await;
+        self.give_back(&mounted, state.owner(), self.reactor.now() + time).await;
     }
 
     /// Gives back all locks of all files of a mount that has ended.
-    pub(super) async fn release_all_locks(&self, mounted: &Mounted, deadline: Instant) {
+    pub(super) async fn release_all_locks(&self, mounted: &Arc<Mounted>, deadline: Instant) {
         let owners = mounted.locks.close();
         let Some((first, others)) = owners.split_first() else { return };
         // The first one tells whether a new connection is needed.
@@ -208,7 +286,8 @@ impl Client {
     }
 
     /// As [`Client::release_all_locks`], from outside of the operations, which are over.
-    pub(super) fn release_all_locks_now(&self, mounted: &Mounted) {
+    pub(super) fn release_all_locks_now(&self, mounted: &Arc<Mounted>) {
+        mounted.locks.end_supervision();
         let deadline = self.reactor.now() + LAST_TIME;
         let release = async {
             self.release_all_locks(mounted, deadline).await;
@@ -218,10 +297,14 @@ impl Client {
         let _ = self.executor.run_last(self.reactor.until(deadline, release));
     }
 
-    async fn give_back(&self, mounted: &Mounted, owner: LockOwner, deadline: Instant) {
+    async fn give_back(&self, mounted: &Arc<Mounted>, owner: LockOwner, deadline: Instant) {
         while let Some(holder) = mounted.locks.holder(owner) {
+            holder.locking.forget(0, 0); // from here on nobody takes them again
+            let turn = async { Ok(holder.locking.turn().await) };
+            let Ok(_turn) = self.reactor.until(deadline, turn).await else { return };
             let everything = Lock { file: holder.file, owner, exclusive: true, offset: 0, length: 0 };
-            match self.ask(mounted, LockCall::Unlock, &everything, Some(deadline)).await {
+            let unlock = self.ask(mounted, &holder.locking, LockCall::Unlock, &everything, Some(deadline));
+            match unlock.await {
                 // A server that has restarted since knows nothing of the locks anyway.
                 Ok(_) if holder.unanswered == 0 => return mounted.locks.forget(owner),
                 Ok(_) => self.reactor.sleep(STRAY_TIME).await,

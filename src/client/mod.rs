@@ -10,6 +10,7 @@ mod directory_cache;
 mod discovery;
 mod entries;
 mod file;
+mod held_ranges;
 mod inode;
 mod lock_manager;
 mod locks;
@@ -17,6 +18,7 @@ mod mount;
 mod names;
 mod namespace;
 mod path;
+mod reclaim;
 mod reconnect;
 mod server_cache;
 mod session;
@@ -121,8 +123,8 @@ impl Client {
     }
 
     /// The former mount.
-    fn replace_mount(&self, mounted: Option<Mounted>) -> Option<Arc<Mounted>> {
-        let former = std::mem::replace(&mut *lock(&self.mounted), mounted.map(Arc::new));
+    fn replace_mount(&self, mounted: Option<Arc<Mounted>>) -> Option<Arc<Mounted>> {
+        let former = std::mem::replace(&mut *lock(&self.mounted), mounted);
         if let Some(former) = &former {
             former.life.end();
         }

@@ -11,7 +11,7 @@ use super::directory_cache::DirectoryCache;
 use super::inode::{Inodes, Lives};
 use super::lock_manager::Locks;
 use super::path::Object;
-use super::reconnect::keep_up;
+use super::reconnect::{Service, Supervisor};
 use super::server_cache::{self, Key, Known};
 use super::{Client, Session};
 use crate::attributes::{FileType, Handle, Limits};
@@ -52,6 +52,10 @@ pub struct Mounted {
     pub export: Vec<u8>,
     pub mount_service: SocketAddr,
     nfs_service: SocketAddr,
+    /// The port that the first connection to it comes from.
+    source_port: u16,
+    /// CREATE EXCLUSIVE is not supported.
+    pub lacks_exclusive: AtomicBool,
     pub locks: Locks,
     pub directories: DirectoryCache,
     /// Places below where another file system begins, by their path from the root on, as they were come upon.
@@ -96,17 +100,23 @@ impl Client {
     pub async fn mount(self: Arc<Self>, server: Vec<u8>, export: Vec<u8>) -> Result<()> {
         let deadline = self.mount_deadline();
         let mounted = self.reactor.until(deadline, self.establish(&server, &export, deadline)).await;
-        let mounted = mounted.map_err(|error| {
+        let mut mounted = mounted.map_err(|error| {
             let mut place = server.clone();
             place.push(b':');
             place.extend_from_slice(&export);
             error.during("mount").at(&place)
         })?;
         *lock(&self.working_directory) = b"/".to_vec();
-        let (line, address) = (mounted.transport.supervise(), mounted.nfs_service);
+        let client = Arc::downgrade(&self);
+        mounted.locks = Locks::of(client.clone());
+        let (supervision, address, port) =
+            (mounted.transport.supervise(), mounted.nfs_service, mounted.source_port);
+        let mounted = Arc::new(mounted);
+        let service = Service::Nfs { server, mounted: Arc::downgrade(&mounted) };
         self.replace_mount(Some(mounted));
         self.tell_retry();
-        self.executor.spawn_background(keep_up(Arc::downgrade(&self), line, server, address))
+        let supervisor = Supervisor { client, supervision, service, address, port };
+        self.executor.spawn_background(supervisor.run())
     }
 
     fn mount_deadline(&self) -> Instant {
@@ -148,10 +158,11 @@ impl Client {
         let mount = Mount { transport, credential: self.credential()?, deadline };
         let nfs_stream = nfs_stream?;
         nfs_stream.notice_silence();
+        let port = nfs_stream.local_port();
         let transport = Transport::new(&self.reactor, nfs_stream);
         let root = mount.mnt(export).await?;
         let known = Known { mount_service: services.mount, nfs_service: services.nfs, root };
-        let mounted = self.mount_root(transport, &known, export, deadline).await?;
+        let mounted = self.mount_root((transport, port), &known, export, deadline).await?;
         server_cache::keep(key, known, self.reactor.now());
         Ok(mounted)
     }
@@ -161,14 +172,15 @@ impl Client {
         let connecting = self.connect([known.nfs_service], PortKind::Reserved);
         let stream = connecting.established(&self.reactor, deadline).await?;
         stream.notice_silence();
+        let port = stream.local_port();
         let transport = Transport::new(&self.reactor, stream);
-        self.mount_root(transport, known, export, deadline).await
+        self.mount_root((transport, port), known, export, deadline).await
     }
 
     /// The last step: what the server says of the root.
     async fn mount_root(
         &self,
-        transport: Transport,
+        (transport, source_port): (Transport, u16),
         known: &Known,
         export: &[u8],
         deadline: Instant,
@@ -191,13 +203,19 @@ impl Client {
             export: export.to_vec(),
             mount_service,
             nfs_service,
+            source_port,
+            lacks_exclusive: AtomicBool::new(false),
             locks: Locks::default(),
             directories: DirectoryCache::default(),
             nested: Mutex::default(),
         })
     }
 
-    fn connect(&self, addresses: impl IntoIterator<Item = SocketAddr>, ports: PortKind) -> Connecting {
+    pub(super) fn connect(
+        &self,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+        ports: PortKind,
+    ) -> Connecting {
         Connecting::start(addresses, ports, self.settings().socket_options())
     }
 
@@ -332,7 +350,7 @@ impl Client {
 impl Client {
     /// Takes what is at the other end of a connection for a server that has been mounted from.
     pub fn adopt(&self, stream: crate::io::Stream, root: &[u8], limits: Limits) -> Result<()> {
-        let (mount_service, nfs_service) = (stream.peer(), stream.peer());
+        let (mount_service, nfs_service, source_port) = (stream.peer(), stream.peer(), stream.local_port());
         let mounted = Mounted {
             life: MountLife::default(),
             transport: Transport::new(&self.reactor, stream),
@@ -344,6 +362,8 @@ impl Client {
             export: b"/export".to_vec(),
             mount_service,
             nfs_service,
+            source_port,
+            lacks_exclusive: AtomicBool::new(false),
             locks: Locks::default(),
             directories: DirectoryCache::default(),
             nested: Mutex::default(),

@@ -6,7 +6,7 @@ use super::Session;
 use super::directory_cache::DirectoryCache;
 use crate::attributes::{FileType, Handle, SetAttributes};
 use crate::error::Result;
-use crate::v3::Created;
+use crate::v3::{Created, Creation};
 
 /// A change under way. What was known of the name is forgotten when it begins, and again when it ends or is given up: a
 /// LOOKUP meanwhile may have found either state.
@@ -45,10 +45,10 @@ impl Session {
         directory: &Handle,
         name: &[u8],
         set: &SetAttributes,
-        exclusive: bool,
+        how: Creation,
     ) -> Result<Created> {
         let _changing = Changing::begin(self, directory, Some(name));
-        self.nfs.create(directory, name, set, exclusive).await
+        self.nfs.create(directory, name, set, how).await
     }
 
     pub(super) async fn mkdir(

@@ -2,33 +2,21 @@
 
 use std::sync::Arc;
 
-use super::path::{Naming, Object, Parent};
+use super::path::{Naming, Parent};
 use super::{Client, LastLink, Session};
-use crate::attributes::{FileType, Handle, SetAttributes};
+use crate::attributes::{Attributes, FileType, Handle, SetAttributes};
 use crate::error::{Error, Result};
 
 fn with_mode(mode: u32) -> SetAttributes {
     SetAttributes { mode: Some(mode & 0o7777), ..SetAttributes::default() }
 }
 
-/// A name that is gone when it is removed a second time was removed the first time.
-fn removed(result: Result<()>) -> Result<()> {
-    match result {
-        Err(error) if error.may_be_done(libc::ENOENT) => Ok(()),
-        result => result,
-    }
-}
-
 impl Session {
-    /// What stands under a name, if it is of this kind: after a call that was sent twice and refused because the
-    /// name is taken, most likely by its own first sending.
-    pub(super) async fn is_there(&self, directory: &Handle, name: &[u8], kind: FileType) -> Option<Object> {
-        let (handle, attributes) = self.nfs.lookup(directory, name).await.ok()?;
-        let attributes = match attributes {
-            Some(attributes) => attributes,
-            None => self.nfs.getattr(&handle).await.ok()?,
-        };
-        (attributes.kind == kind).then_some(Object { handle, attributes })
+    async fn attributes_of(&self, directory: &Handle, name: &[u8]) -> Result<Attributes> {
+        match self.nfs.lookup(directory, name).await? {
+            (_, Some(attributes)) => Ok(attributes),
+            (handle, None) => self.nfs.getattr(&handle).await,
+        }
     }
 
     /// ENOTDIR when it is something else, a link to a directory included.
@@ -50,14 +38,7 @@ impl Client {
         let (client, path) = (&*self, &path[..]);
         let make = self.on_paths(|session| async move {
             let place = client.name_at(&session, path, Naming::MakeDirectory).await?;
-            match session.mkdir(&place.directory, place.name, &with_mode(mode)).await {
-                Err(error) if error.may_be_done(libc::EEXIST) => session
-                    .is_there(&place.directory, place.name, FileType::Directory)
-                    .await
-                    .ok_or(error)
-                    .map(drop),
-                result => result.map(drop),
-            }
+            session.mkdir(&place.directory, place.name, &with_mode(mode)).await.map(drop)
         });
         make.await.map_err(|error: Error| error.during("mkdir").at(path))
     }
@@ -66,7 +47,7 @@ impl Client {
         let (client, path) = (&*self, &path[..]);
         let remove = self.on_paths(|session| async move {
             let place = client.name_at(&session, path, Naming::RemoveDirectory).await?;
-            removed(session.rmdir(&place.directory, place.name).await)
+            session.rmdir(&place.directory, place.name).await
         });
         remove.await.map_err(|error: Error| error.during("rmdir").at(path))
     }
@@ -84,12 +65,8 @@ impl Client {
             };
             let place = client.name_at(&session, path, Naming::Make).await?;
             let numbers = (libc::major(device), libc::minor(device));
-            match session.mknod(&place.directory, place.name, kind, numbers, &with_mode(mode & 0o777)).await {
-                Err(error) if error.may_be_done(libc::EEXIST) => {
-                    session.is_there(&place.directory, place.name, kind).await.ok_or(error).map(drop)
-                }
-                result => result.map(drop),
-            }
+            let set = with_mode(mode & 0o777);
+            session.mknod(&place.directory, place.name, kind, numbers, &set).await.map(drop)
         });
         make.await.map_err(|error: Error| error.during("mknod").at(path))
     }
@@ -98,7 +75,7 @@ impl Client {
         let (client, path) = (&*self, &path[..]);
         let remove = self.on_paths(|session| async move {
             let place = client.name_at(&session, path, Naming::Remove).await?;
-            removed(session.remove(&place.directory, place.name).await)
+            session.remove(&place.directory, place.name).await
         });
         remove.await.map_err(|error: Error| error.during("unlink").at(path))
     }
@@ -108,17 +85,7 @@ impl Client {
         let (client, target, link) = (&*self, &target[..], &link[..]);
         let make = self.on_paths(|session| async move {
             let place = client.name_at(&session, link, Naming::Make).await?;
-            match session.symlink(&place.directory, place.name, target, &with_mode(0o777)).await {
-                Err(error) if error.may_be_done(libc::EEXIST) => {
-                    let link = session.is_there(&place.directory, place.name, FileType::Link).await;
-                    let same = match link {
-                        Some(link) => session.nfs.readlink(&link.handle).await? == target,
-                        None => false,
-                    };
-                    same.then_some(()).ok_or(error)
-                }
-                result => result.map(drop),
-            }
+            session.symlink(&place.directory, place.name, target, &with_mode(0o777)).await.map(drop)
         });
         make.await.map_err(|error: Error| error.during("symlink").at(link))
     }
@@ -140,10 +107,14 @@ impl Client {
             if from.slash || to.slash {
                 session.is_directory(&from).await?;
             }
+            let moved = session.mounted.directories.named(&from.directory, from.name);
             let result = session.rename((&from.directory, from.name), (&to.directory, to.name)).await;
             match result {
                 Err(error) if error.may_be_done(libc::ENOENT) => {
-                    session.nfs.lookup(&to.directory, to.name).await.map(drop).map_err(|_| error)
+                    // What has the new name now is what was known to have the old one before.
+                    let there = session.nfs.lookup(&to.directory, to.name).await.ok();
+                    let same = there.zip(moved).is_some_and(|((there, _), moved)| there == moved);
+                    same.then_some(()).ok_or(error)
                 }
                 result => result,
             }
@@ -159,8 +130,13 @@ impl Client {
             let place = client.name_at(&session, new, Naming::Make).await?;
             match session.link(&file.handle, &place.directory, place.name).await {
                 Err(error) if error.may_be_done(libc::EEXIST) => {
-                    let there = session.is_there(&place.directory, place.name, file.attributes.kind).await;
-                    let same = there.is_some_and(|there| there.attributes.fileid == file.attributes.fileid);
+                    // It is the same file, and has one more name than before the call.
+                    let there = session.attributes_of(&place.directory, place.name).await;
+                    let before = &file.attributes;
+                    let same = there.is_ok_and(|there| {
+                        (there.fsid, there.fileid) == (before.fsid, before.fileid)
+                            && there.nlink > before.nlink
+                    });
                     same.then_some(()).ok_or(error)
                 }
                 result => result,

@@ -1,15 +1,21 @@
-//! What happens when the connection to a mounted server is lost: another one is made, and what has no answer yet is
+//! What happens when a connection to a mounted server is lost: another one is made, and what has no answer yet is
 //! sent again under its old xid.
+//!
+//! Each connection has a supervisor, which waits until it is lost while calls wait for it, makes another one from the
+//! same source port (by address, port and xid the server's duplicate request cache knows a call), takes the locks
+//! again, and lets the calls go on. Whatever fails in that is tried again, as often as `nfs_set_autoreconnect` allows.
 
+use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Weak;
-use std::time::Duration;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use super::Client;
+use super::mount::Mounted;
 use crate::error::{Error, Result};
 use crate::io::{Connecting, PortKind, Stream, resolve};
-use crate::rpc::Line;
-use crate::sync::lock;
+use crate::rpc::Supervision;
 
 /// Waits between two tries: doubled each time, and varied, so that the clients of a server do not come all at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -18,63 +24,131 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long one try may take.
 const TRY_TIME: Duration = Duration::from_secs(10);
 
-/// Keeps one line up until it is no longer needed, or `nfs_set_autoreconnect` allows no further try.
-pub async fn keep_up(
-    client: Weak<Client>,
-    line: Line,
-    server: Vec<u8>,
-    mut address: SocketAddr,
-) -> Result<()> {
-    let (mut tries, mut pause, mut answered) = (0, FIRST_PAUSE, line.answered());
-    while let Some(error) = line.lost().await {
-        let Some(client) = client.upgrade() else { return Ok(()) };
-        if line.answered() != answered {
-            // The last connection was good for something.
-            (tries, pause, answered) = (0, FIRST_PAUSE, line.answered());
-        }
-        let allowed = client.settings().autoreconnect;
-        if allowed >= 0 && tries >= allowed {
-            line.fail(&error);
-            return Ok(());
-        }
-        if tries > 0 {
-            client.reactor.sleep(varied(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-        tries = tries.saturating_add(1);
-        if let Ok(stream) = client.connect_again(&server, address).await {
-            address = stream.peer();
-            stream.notice_silence();
-            if let Some(mounted) = lock(&client.mounted).clone() {
-                client.connection_was_replaced(&mounted);
+/// How long the port of the lost connection is waited for. It is free as soon as the last thread has let go of the
+/// connection, unless it is in TIME_WAIT.
+const PORT_TIME: Duration = Duration::from_secs(1);
+const PORT_PAUSE: Duration = Duration::from_millis(10);
+
+/// Makes the connections of one transport. See the module.
+pub struct Supervisor {
+    pub client: Weak<Client>,
+    pub supervision: Supervision,
+    pub service: Service,
+    /// Where the service was last.
+    pub address: SocketAddr,
+    /// The port that the connections come from; 0 when it is not known.
+    pub port: u16,
+}
+
+/// What is at the other end.
+pub enum Service {
+    /// NFS, on the server of this name.
+    Nfs { server: Vec<u8>, mounted: Weak<Mounted> },
+    /// The lock manager beside it.
+    LockManager { mounted: Weak<Mounted> },
+}
+
+impl Supervisor {
+    /// Returns when the transport is no longer needed, or when no further try is allowed.
+    pub fn run(self) -> Pin<Box<dyn Future<Output = Result<()>> + Send>> {
+        Box::pin(self.keep_connected())
+    }
+
+    async fn keep_connected(mut self) -> Result<()> {
+        let (mut tries, mut pause, mut answered) = (0, FIRST_PAUSE, self.supervision.answered());
+        while let Some(error) = self.supervision.lost().await {
+            let Some(client) = self.client.upgrade() else { return Ok(()) };
+            if self.supervision.answered() != answered {
+                // The last connection was good for something.
+                (tries, pause, answered) = (0, FIRST_PAUSE, self.supervision.answered());
             }
-            line.resume(stream)?;
+            let allowed = client.settings().autoreconnect;
+            if allowed >= 0 && tries >= allowed {
+                self.supervision.fail(&error);
+                return Ok(());
+            }
+            if tries > 0 {
+                client.reactor.sleep(varied(pause)).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            tries = tries.saturating_add(1);
+            // Refused, or no socket, no memory, no room in the epoll descriptor: the same again.
+            let _tried_again = self.reconnect(&client).await;
+        }
+        Ok(())
+    }
+
+    async fn reconnect(&mut self, client: &Arc<Client>) -> Result<()> {
+        let stream = client.connect_again(&self.service, self.address, self.port).await?;
+        (self.address, self.port) = (stream.peer(), stream.local_port());
+        stream.notice_silence();
+        match &self.service {
+            Service::Nfs { mounted, .. } => {
+                // If the server has restarted, nothing is read or written under locks it has forgotten.
+                if let Some(mounted) = mounted.upgrade() {
+                    client.reclaim_locks(&mounted).await;
+                    client.connection_was_replaced(&mounted);
+                }
+                self.supervision.resume(stream)
+            }
+            Service::LockManager { mounted } => {
+                self.supervision.resume(stream)?;
+                // Over this connection, which may be lost again meanwhile: another task does it.
+                match mounted.upgrade() {
+                    Some(mounted) => client.reclaim_locks_later(mounted),
+                    None => Ok(()),
+                }
+            }
         }
     }
-    Ok(())
 }
 
 impl Client {
     /// The address that was good last, or whatever the server's name and its portmapper say now.
-    async fn connect_again(&self, server: &[u8], address: SocketAddr) -> Result<Stream> {
-        let deadline = self.reactor.now() + TRY_TIME;
-        let options = self.settings().socket_options();
-        let half = self.reactor.now() + TRY_TIME / 2;
-        let connecting = Connecting::start([address], PortKind::Reserved, options.clone());
-        if let Ok(stream) = connecting.established(&self.reactor, half).await {
+    async fn connect_again(&self, service: &Service, address: SocketAddr, port: u16) -> Result<Stream> {
+        let now = self.reactor.now();
+        let (half, deadline) = (now + TRY_TIME / 2, now + TRY_TIME);
+        if let Ok(stream) = self.connect_from(address, port, half).await {
             return Ok(stream);
         }
         let afresh = async {
-            let addresses = resolve(&self.reactor, server, deadline).await?;
-            let nfs_port = self.settings().nfs_port;
-            let service = self.find_nfs(addresses, nfs_port, deadline).await?;
-            if service == address {
+            let found = match service {
+                Service::Nfs { server, .. } => {
+                    let addresses = resolve(&self.reactor, server, deadline).await?;
+                    let port = self.settings().nfs_port;
+                    self.find_nfs(addresses, port, deadline).await?
+                }
+                Service::LockManager { .. } => self.find_lock_manager(address, deadline).await?,
+            };
+            if found == address {
                 return Err(Error::new(libc::ECONNREFUSED, "the server is where it was, and silent"));
             }
-            let connecting = Connecting::start([service], PortKind::Reserved, options);
-            connecting.established(&self.reactor, deadline).await
+            self.connect_from(found, port, deadline).await
         };
         self.reactor.until(deadline, afresh).await
+    }
+
+    /// Connects from `port`, or from another one when that cannot be had.
+    async fn connect_from(&self, address: SocketAddr, port: u16, deadline: Instant) -> Result<Stream> {
+        let options = self.settings().socket_options();
+        let connect = |ports| {
+            let connecting = Connecting::start([address], ports, options.clone());
+            connecting.established(&self.reactor, deadline)
+        };
+        let until = (self.reactor.now() + PORT_TIME).min(deadline);
+        let mut wanted = port != 0;
+        while wanted {
+            match connect(PortKind::Again(port)).await {
+                Err(error) if [libc::EADDRINUSE, libc::EADDRNOTAVAIL].contains(&error.errno()) => {
+                    wanted = self.reactor.now() < until;
+                    self.reactor.sleep(PORT_PAUSE).await;
+                }
+                // A reserved port, and the process has given up the right to it.
+                Err(error) if [libc::EACCES, libc::EPERM].contains(&error.errno()) => wanted = false,
+                result => return result,
+            }
+        }
+        connect(PortKind::Reserved).await
     }
 }
 

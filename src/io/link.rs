@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 pub trait Wire: Send + 'static {
     /// Whether there is something to send.
     fn has_outgoing(&self) -> bool;
+    /// Whether the connection is to be looked at before it is used: it was idle, and may have been closed. True once.
+    fn look_first(&mut self) -> bool;
     /// Puts the bytes to send next into `slices`, in order; returns how many slices that took.
     fn outgoing<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize;
     /// The first `count` of those bytes have been sent.
@@ -30,6 +32,8 @@ pub trait Wire: Send + 'static {
     fn in_flight(&self) -> usize;
     /// When the next call is overdue.
     fn deadline(&self) -> Option<Instant>;
+    /// When it wants to look at how long its calls have waited. Need not be on time.
+    fn next_tick(&self) -> Option<Instant>;
     /// Ends the calls that are overdue at `now`. True when the connection is to be given up for another one.
     fn expire(&mut self, now: Instant) -> bool;
     /// The connection is gone. True when what is pending waits for another one.
@@ -101,6 +105,9 @@ impl<W: Wire> Link<W> {
     }
 
     pub fn flush(&mut self) -> Result<()> {
+        if self.stream.is_some() && self.wire.look_first() {
+            self.receive()?;
+        }
         let Some(stream) = &self.stream else { return Ok(()) };
         while self.wire.has_outgoing() {
             let mut few = [IoSlice::new(&[]); FEW_SLICES];

@@ -46,6 +46,8 @@ struct State<W> {
     next_id: u64,
     epoll: Option<Epoll>,
     sleep: Sleep,
+    /// Turns that have waited in recv(2).
+    received: u32,
 }
 
 /// See the module.
@@ -75,6 +77,7 @@ impl<W: Wire> Reactor<W> {
             next_id: 0,
             epoll: None,
             sleep: Sleep::Awake,
+            received: 0,
         };
         let [polling, abandoned] = [const { AtomicBool::new(false) }; 2];
         Ok(Self { state: Mutex::new(state), notifier: Notifier::new()?, polling, abandoned })
@@ -315,7 +318,7 @@ impl<W: Wire> Reactor<W> {
             let (mut fds, mut watched) = state.watch();
             fds.push(pollfd(self.notifier.as_raw_fd(), POLL_IN));
             watched.push(Watched::Notifier);
-            let deadline = state.deadline();
+            let deadline = state.alarm();
             state.sleep = Sleep::Polling(deadline);
             self.polling.store(true, Ordering::SeqCst);
             (fds, watched, deadline)
@@ -344,7 +347,10 @@ impl<W: Wire> Reactor<W> {
         let done = matches!(received, Some(Ok(_)));
         state.return_lease(lease, received.unwrap_or(Err(std::io::ErrorKind::WouldBlock.into())));
         if done {
-            // No deadline was near when this began: the next turn is early enough for them.
+            // No deadline was near when this began: the next turn is early enough for them. Ticks need not be on time.
+            if state.is_time_to_look() {
+                state.expire(self.now());
+            }
             state.update_epoll();
         }
         done
@@ -406,6 +412,18 @@ impl<W: Wire> State<W> {
     fn deadline(&self) -> Option<Instant> {
         let timer = self.timers.first_key_value().map(|((instant, _), _)| *instant);
         self.links.iter().filter_map(|link| link.wire.deadline()).chain(timer).min()
+    }
+
+    /// Whether it is worth a look at the clock.
+    fn is_time_to_look(&mut self) -> bool {
+        const EACH: u32 = 16;
+        self.received = self.received.wrapping_add(1);
+        self.received.is_multiple_of(EACH) && self.links.iter().any(|link| link.wire.in_flight() > 0)
+    }
+
+    /// When a turn that waits is to end.
+    fn alarm(&self) -> Option<Instant> {
+        self.links.iter().filter_map(|link| link.wire.next_tick()).chain(self.deadline()).min()
     }
 
     /// See [`Reactor::receive_once`]. Sends what is queued first.
@@ -497,7 +515,8 @@ impl<W: Wire> State<W> {
         // From the end, where a connection that is lost goes.
         for index in (0..self.links.len()).rev() {
             let wire = &mut self.links[index].wire;
-            if wire.deadline().is_some_and(|deadline| deadline <= now) && wire.expire(now) {
+            let due = wire.deadline().into_iter().chain(wire.next_tick()).any(|due| due <= now);
+            if due && wire.expire(now) {
                 self.lose(index, &Error::new(libc::ETIMEDOUT, "the server says nothing"));
             }
         }
@@ -505,7 +524,10 @@ impl<W: Wire> State<W> {
 
     fn lose(&mut self, index: usize, error: &Error) {
         let mut link = self.links.swap_remove(index);
-        if !link.wire.lost(error) {
+        if link.wire.lost(error) {
+            // The next connection comes from the same port.
+            link.stream.iter().for_each(|stream| stream.abort());
+        } else {
             link.wire.fail(error);
         }
         self.close(&mut link);
@@ -522,7 +544,7 @@ impl<W: Wire> State<W> {
 
     /// Brings the epoll descriptor up to date: POLLOUT where bytes are left, the alarm at the next deadline.
     fn update_epoll(&mut self) {
-        let deadline = self.deadline();
+        let deadline = self.alarm();
         let Some(epoll) = &mut self.epoll else { return };
         for link in &mut self.links {
             let wanted = link.wanted();

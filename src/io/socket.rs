@@ -20,6 +20,8 @@ pub enum PortKind {
     Any,
     /// A reserved port when the process may bind one, any other otherwise.
     Reserved,
+    /// This one: that of a connection that is lost. EADDRINUSE or EADDRNOTAVAIL while something of it is left.
+    Again(u16),
 }
 
 const RESERVED: std::ops::RangeInclusive<u16> = 512..=1023;
@@ -57,6 +59,27 @@ impl Stream {
     /// The server's address.
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// The port it comes from; 0 when the system does not tell.
+    pub fn local_port(&self) -> u16 {
+        let address = self.socket.local_addr().ok().and_then(|address| address.as_socket());
+        address.map_or(0, |address| address.port())
+    }
+
+    /// Gives the connection up. What was not delivered is dropped, and the port is free as soon as the socket is closed:
+    /// the server is told by a reset, so that there is no TIME_WAIT. Whoever waits in `receive_patiently` returns.
+    pub fn abort(&self) {
+        // What fails here has been disconnected already.
+        let _ = self.socket.shutdown(std::net::Shutdown::Both);
+        let _ = self.socket.set_linger(Some(Duration::ZERO));
+        // A child of this process, or a thread that waits, may keep the socket open.
+        // SAFETY: sockaddr is a structure of numbers, for which zeroes are valid.
+        let mut nowhere: libc::sockaddr = unsafe { std::mem::zeroed() };
+        nowhere.sa_family = libc::AF_UNSPEC as libc::sa_family_t;
+        let length = size_of_val(&nowhere) as libc::socklen_t;
+        // SAFETY: the pointer and the length describe `nowhere`.
+        unsafe { libc::connect(self.as_raw_fd(), &nowhere, length) };
     }
 
     /// Makes the connection end when the server's machine is gone, instead of some quarter of an hour later or never.
@@ -205,15 +228,19 @@ fn open(address: SocketAddr, ports: PortKind, options: &SocketOptions) -> io::Re
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
+        socket.set_reuse_address(true)?; // another connection may have to come from the same port
         if options.syncnt > 0 {
             set_syncnt(&socket, options.syncnt);
         }
         if let Some(interface) = &options.interface {
             socket.bind_device(Some(interface))?;
         }
+        if let PortKind::Again(port) = ports {
+            bind(&socket, address, port)?;
+        }
         if reserved > 0 {
             reserved -= 1;
-            match bind_reserved(&socket, address) {
+            match bind(&socket, address, next_reserved_port()) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => continue,
                 Err(_) => reserved = 0, // not permitted: an ephemeral port, unless the server minds
@@ -229,13 +256,12 @@ fn open(address: SocketAddr, ports: PortKind, options: &SocketOptions) -> io::Re
     }
 }
 
-fn bind_reserved(socket: &Socket, server: SocketAddr) -> io::Result<()> {
+fn bind(socket: &Socket, server: SocketAddr, port: u16) -> io::Result<()> {
     let any = match server.ip() {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
-    socket.set_reuse_address(true)?;
-    socket.bind(&SocketAddr::new(any, next_reserved_port()).into())
+    socket.bind(&SocketAddr::new(any, port).into())
 }
 
 fn set_syncnt(socket: &Socket, count: u32) {

@@ -10,8 +10,8 @@ pub struct Reply {
     pub(super) head: Head,
     /// The memory of the sink.
     pub to: Option<Destination>,
-    /// The call was sent more than once: the server may have done it before.
-    pub resent: bool,
+    /// The call was sent more than once, and is none that may be: the server may have done it the first time.
+    pub retransmitted: bool,
 }
 
 impl Reply {

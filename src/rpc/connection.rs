@@ -1,18 +1,20 @@
 //! Any number of calls in flight on one stream: the table of xids, the send queue, replies to their callers.
 
 mod receive;
+mod retransmission;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::IoSlice;
 use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::answer::{Answer, Caller, Completion, Head, Reply};
 use super::calls::Calls;
-use super::message::{Message, Split};
 use super::record::Marks;
+use super::request::{CallClass, Request, Retry, Sink};
 use crate::error::{Error, Result};
-use crate::io::{Destination, Receive, Received, Source, Wire};
+use crate::io::{Receive, Received, Source, Wire};
+use retransmission::Watch;
 
 /// Bytes received at once when they have no better place to go.
 const STAGE: usize = 64 << 10;
@@ -21,34 +23,8 @@ const STAGE: usize = 64 << 10;
 const SPARE_RECORDS: usize = 64;
 const SPARE_RECORD: usize = 1024;
 
-/// One call to make.
-pub struct Request {
-    pub message: Message,
-    /// Data that follows the message, padded here: WRITE's.
-    pub source: Option<Source>,
-    /// Where data in the reply goes: READ's.
-    pub sink: Option<Sink>,
-    pub deadline: Option<Instant>,
-    /// The longest reply (beside data that goes to the sink) that is taken for one.
-    pub limit: usize,
-}
-
-/// The place for the data of a reply, and the way to find that data.
-pub struct Sink {
-    pub to: Destination,
-    /// Finds the data in the body of a successful reply.
-    pub split: fn(&[u8]) -> Result<Split>,
-    /// How many bytes of body usually precede the data. Where it is wrong, some data is copied.
-    pub usual: usize,
-}
-
-/// How often, before its deadline, a call is sent again over another connection when the server says nothing at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retry {
-    /// The time between two of them, and between the last and the deadline.
-    pub after: Duration,
-    pub times: u32,
-}
+/// Calls that may stand in the order of sending after they were answered, beside as many as wait.
+const STALE_SENT: usize = 64;
 
 struct Call {
     record: Vec<u8>,
@@ -58,8 +34,13 @@ struct Call {
     deadline: Option<Instant>,
     limit: usize,
     caller: Caller,
-    /// It was on its way when a connection was lost: the server may have done it already.
-    resent: bool,
+    class: CallClass,
+    /// It is sent a second time: the server may have done it already.
+    retransmitted: bool,
+    /// So on the connection there is.
+    repeated: bool,
+    /// When it was sent, in ticks of the connection's watch.
+    tick: u32,
     /// When to look whether the server has said anything, and how many replies there were before.
     look: Option<Instant>,
     answered: u64,
@@ -96,10 +77,11 @@ pub struct Connection {
     head: Vec<u8>,
     stage: Box<[u8]>,
     failed: Option<Error>,
-    line: Line,
+    line: LineState,
     /// Replies so far.
     answered: u64,
     retry: Option<Retry>,
+    watch: Watch,
     /// Who makes another connection when this one is lost.
     supervisor: Option<Waker>,
     /// Memory for records.
@@ -108,7 +90,7 @@ pub struct Connection {
 
 /// Whether there is a connection, and whether there may be another one.
 #[derive(Debug, Clone)]
-enum Line {
+enum LineState {
     /// The only one there will be.
     SingleCall,
     Up,
@@ -131,9 +113,10 @@ impl Connection {
             head: Vec::new(),
             stage: vec![0; STAGE].into_boxed_slice(),
             failed: None,
-            line: Line::SingleCall,
+            line: LineState::SingleCall,
             answered: 0,
             retry: None,
+            watch: Watch::default(),
             supervisor: None,
             spare: Vec::new(),
         }
@@ -142,7 +125,14 @@ impl Connection {
     /// From now on calls survive the loss of the connection: somebody polls [`Connection::poll_lost`] and makes
     /// another one.
     pub fn supervise(&mut self) {
-        self.line = Line::Up;
+        self.line = LineState::Up;
+    }
+
+    /// Nobody makes another connection any more.
+    pub fn end_supervision(&mut self) {
+        if let LineState::Down(error) = std::mem::replace(&mut self.line, LineState::SingleCall) {
+            self.fail(&error);
+        }
     }
 
     /// How calls that begin from now on are repeated. Their deadlines have to leave the time for it.
@@ -155,7 +145,7 @@ impl Connection {
     pub fn poll_lost(&mut self, waker: &Waker) -> Poll<Option<Error>> {
         match &self.line {
             _ if self.failed.is_some() => Poll::Ready(None),
-            Line::Down(error) if self.waiting > 0 => Poll::Ready(Some(error.clone())),
+            LineState::Down(error) if self.waiting > 0 => Poll::Ready(Some(error.clone())),
             _ => {
                 self.supervisor = Some(waker.clone());
                 Poll::Pending
@@ -174,6 +164,11 @@ impl Connection {
         }
     }
 
+    #[cfg(test)]
+    pub fn sent_length(&self) -> usize {
+        self.sent.len()
+    }
+
     /// Queues a call that is polled; the xid names it from now on.
     pub fn start(&mut self, request: Request) -> u32 {
         self.queue(request, Caller::Task(None))
@@ -190,14 +185,29 @@ impl Connection {
     }
 
     fn queue(&mut self, request: Request, caller: Caller) -> u32 {
-        let Request { message, source, sink, deadline, limit } = request;
+        let Request { message, source, sink, deadline, limit, class } = request;
         let source = source.unwrap_or_default();
         let (look, mut refused) = (self.first_look(deadline), self.failed.clone());
-        let (resent, answered, result) = (false, self.answered, None);
+        let (tick, answered) = (0, self.answered);
         let xid = self.calls.add(|xid| {
             let (record, sealed) = message.seal(xid, source.len());
             refused = refused.take().or(sealed.err());
-            Call { record, source, sink, deadline, limit, caller, resent, look, answered, result }
+            let (retransmitted, repeated, result) = (false, false, None);
+            Call {
+                record,
+                source,
+                sink,
+                deadline,
+                limit,
+                caller,
+                class,
+                retransmitted,
+                repeated,
+                tick,
+                look,
+                answered,
+                result,
+            }
         });
         self.waiting += 1;
         self.deadlines.extend(deadline.map(|deadline| (deadline, xid)));
@@ -206,7 +216,7 @@ impl Connection {
             Some(error) => self.finish(xid, Err(error)),
             None => self.queue.push_back(xid),
         }
-        if matches!(self.line, Line::Down(_)) {
+        if matches!(self.line, LineState::Down(_)) {
             self.wake_supervisor();
         }
         xid
@@ -278,8 +288,9 @@ impl Connection {
             Caller::Task(waker) => {
                 let waker = waker.take();
                 call.source = Source::default();
-                let (to, resent) = (call.sink.take().map(|sink| sink.to), call.resent);
-                call.result = Some(result.map(|head| Reply { head, to, resent }));
+                let to = call.sink.take().map(|sink| sink.to);
+                let retransmitted = call.retransmitted && call.class.doubtful();
+                call.result = Some(result.map(|head| Reply { head, to, retransmitted }));
                 waker.into_iter().for_each(Waker::wake);
             }
             Caller::Completion(_) => {
@@ -318,19 +329,9 @@ impl Connection {
         }
     }
 
-    fn first_look(&self, deadline: Option<Instant>) -> Option<Instant> {
-        let Retry { after, times } = self.retry?;
-        deadline?.checked_sub(after.checked_mul(times)?).filter(|_| times > 0)
-    }
-
-    /// Whether the server has said nothing at all while a call was waiting.
-    fn look(&mut self, xid: u32, instant: Instant) -> bool {
-        let (Some(call), Some(retry)) = (self.calls.get_mut(xid), self.retry) else { return false };
-        let silent = call.answered == self.answered;
-        call.answered = self.answered;
-        call.look = instant.checked_add(retry.after).filter(|next| Some(*next) < call.deadline);
-        self.deadlines.extend(call.look.map(|next| (next, xid)));
-        silent
+    fn drop_answered(&mut self) {
+        let calls = &self.calls;
+        self.sent.retain(|xid| calls.get(*xid).is_some_and(|call| call.result.is_none()));
     }
 
     fn is_waiting(&self, xid: u32) -> bool {
@@ -367,7 +368,7 @@ impl Call {
 
 impl Wire for Connection {
     fn has_outgoing(&self) -> bool {
-        !matches!(self.line, Line::Down(_)) && (!self.queue.is_empty() || !self.orphan.is_empty())
+        !matches!(self.line, LineState::Down(_)) && (!self.queue.is_empty() || !self.orphan.is_empty())
     }
 
     fn outgoing<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
@@ -401,20 +402,33 @@ impl Wire for Connection {
         count
     }
 
+    fn look_first(&mut self) -> bool {
+        // While the stage is leased, whoever has it receives.
+        !self.stage.is_empty() && self.is_doubtful()
+    }
+
     fn sent(&mut self, mut count: usize) {
         let orphan = count.min(self.orphan.len());
         self.orphan.drain(..orphan);
         count -= orphan;
+        let tick = self.coming_tick();
         while let Some(xid) = self.queue.front().copied() {
+            let call = self.calls.get_mut(xid);
             let length: usize =
-                self.calls.get(xid).map_or(0, |call| call.parts().iter().map(|part| part.len()).sum());
+                call.as_ref().map_or(0, |call| call.parts().iter().map(|part| part.len()).sum());
             if self.sent_of_first + count < length {
                 self.sent_of_first += count;
                 return;
             }
+            if let Some(call) = call {
+                call.tick = tick;
+            }
             count -= length - self.sent_of_first;
             self.sent_of_first = 0;
             self.queue.pop_front();
+            if self.sent.len() >= STALE_SENT && self.sent.len() >= 2 * self.waiting {
+                self.drop_answered(); // one at the front is never answered, and those behind it are
+            }
             self.sent.push_back(xid);
         }
     }
@@ -445,6 +459,10 @@ impl Wire for Connection {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
+    fn next_tick(&self) -> Option<Instant> {
+        self.due_tick()
+    }
+
     fn expire(&mut self, now: Instant) -> bool {
         let mut silent = false;
         while let Some((instant, xid)) = self.deadlines.first().copied()
@@ -457,31 +475,20 @@ impl Wire for Connection {
                 self.finish(xid, Err(Error::new(libc::ETIMEDOUT, "the server did not answer in time")));
             }
         }
-        silent && matches!(self.line, Line::Up)
+        silent |= self.tick(now);
+        silent && matches!(self.line, LineState::Up)
     }
 
     fn lost(&mut self, error: &Error) -> bool {
-        if matches!(self.line, Line::SingleCall) || self.failed.is_some() {
+        if matches!(self.line, LineState::SingleCall) || self.failed.is_some() {
             return false;
         }
-        self.forget_stream();
-        // Everything without an answer is sent again, in the old order and under the old xids.
-        let mut again = std::mem::take(&mut self.sent);
-        again.retain(|xid| self.is_waiting(*xid));
-        for xid in &again {
-            if let Some(call) = self.calls.get_mut(*xid) {
-                call.resent = true;
-            }
-        }
-        again.append(&mut self.queue);
-        self.queue = again;
-        self.line = Line::Down(error.clone());
-        self.wake_supervisor();
+        self.queue_again(error);
         true
     }
 
     fn resumed(&mut self) {
-        self.line = Line::Up;
+        self.line = LineState::Up;
     }
 
     fn fail(&mut self, error: &Error) {

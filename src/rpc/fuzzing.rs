@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Request, Sink};
+use super::connection::Connection;
 use super::message::{Message, Split};
+use super::request::{CallClass, Request, Sink};
 use super::{Credential, Transport};
 use crate::error::{Error, Result};
 use crate::io::{Block, OUTGOING_SLICES, Reactor, Stream, Wire};
@@ -187,7 +188,14 @@ impl Game {
         });
         let deadline = Some(self.start + Duration::from_secs(self.calls.len() as u64 % 32));
         let message = Message::call(1, 2, 3, &credential);
-        let xid = self.connection.start(Request { message, source: None, sink, deadline, limit: 4096 });
+        let xid = self.connection.start(Request {
+            message,
+            source: None,
+            sink,
+            deadline,
+            limit: 4096,
+            class: CallClass::Cached,
+        });
         self.calls.push(Asked { xid, block, kept: None });
     }
 

@@ -10,14 +10,16 @@ mod message;
 mod pending;
 mod portmap;
 mod record;
+mod request;
 #[cfg(test)]
 mod tests;
 mod transport;
 
 pub use answer::{Answer, Completion, Reply};
 pub use auth::Credential;
-pub use connection::{Connection, Request, Retry, Sink};
+pub use connection::Connection;
 pub use message::{Message, Split};
 pub use pending::Pending;
 pub use portmap::{answers, callit, getaddr_arguments, getaddr_port};
-pub use transport::{Line, Transport};
+pub use request::{CallClass, Request, Retry, Sink};
+pub use transport::{Supervision, Transport};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::answer::{Answer, Reply};
-use super::connection::{Connection, Request};
+use super::connection::Connection;
+use super::request::Request;
 use crate::error::{Error, Result};
 use crate::io::{LinkId, Reactor};
 
@@ -25,6 +26,9 @@ impl Pending {
         make: impl FnOnce(Vec<u8>) -> Request,
     ) -> Self {
         let xid = reactor.with(link, |connection| {
+            if connection.is_idle() {
+                connection.wake(reactor.now());
+            }
             let request = make(connection.memory());
             connection.start(request)
         });

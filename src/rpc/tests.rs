@@ -1,5 +1,7 @@
 //! The connection without a network: the test plays server and clock.
 
+mod retransmission;
+
 use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::task::{Poll, Waker};
@@ -9,8 +11,9 @@ use proptest::prelude::*;
 
 use super::Credential;
 use super::answer::Reply;
-use super::connection::{Connection, Request, Retry, Sink};
+use super::connection::Connection;
 use super::message::{Message, Split};
+use super::request::{CallClass, Request, Retry, Sink};
 use crate::error::{Error, Result};
 use crate::io::{Block, OUTGOING_SLICES, Received, Source, Wire};
 use crate::xdr::Reader;
@@ -36,7 +39,7 @@ fn split(body: &[u8]) -> Result<Split> {
 
 fn request(deadline: Option<Instant>) -> Request {
     let message = Message::call(1, 2, 3, &Credential::raw(0, &[]).unwrap());
-    Request { message, source: None, sink: None, deadline, limit: 1000 }
+    Request { message, source: None, sink: None, deadline, limit: 1000, class: CallClass::Cached }
 }
 
 fn read_request(block: &Block, usual: usize) -> Request {
@@ -236,7 +239,7 @@ fn a_silent_server_is_asked_again_before_the_deadline() {
     assert!(!connection.expire(at(20)), "the server is there, and busy with the first call");
     assert!(!connection.expire(at(29)) && !connection.expire(at(30)));
     assert_eq!(errno(&mut connection, first), libc::ETIMEDOUT);
-    assert!(result(&mut connection, second).unwrap().unwrap().resent);
+    assert!(result(&mut connection, second).unwrap().unwrap().retransmitted);
     assert_eq!(connection.deadline(), None);
 }
 
@@ -334,10 +337,10 @@ fn what_has_no_answer_survives_a_lost_connection() {
     feed(&mut connection, &whole, &[5000]).unwrap();
     feed(&mut connection, &record(&reply(unsent, b""), &[]), &[1000]).unwrap();
     let reply = result(&mut connection, read).unwrap().unwrap();
-    assert!(reply.resent && reply.head.received == Some(40_000));
+    assert!(reply.retransmitted && reply.head.received == Some(40_000));
     drop(reply);
     assert!(contents(&block) == data);
-    assert!(!result(&mut connection, unsent).unwrap().unwrap().resent);
+    assert!(!result(&mut connection, unsent).unwrap().unwrap().retransmitted);
     assert_eq!(result(&mut connection, answered).unwrap().unwrap().body(), b"done");
     assert!(connection.poll_lost(Waker::noop()).is_pending());
     connection.fail(&error);

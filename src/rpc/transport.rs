@@ -6,8 +6,9 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::answer::Completion;
-use super::connection::{Connection, Request, Retry};
+use super::connection::Connection;
 use super::pending::Pending;
+use super::request::{Request, Retry};
 use crate::error::{Error, Result};
 use crate::io::{LinkId, Reactor, Stream, Wire};
 
@@ -33,11 +34,22 @@ impl Transport {
         Self(Arc::new(Link { reactor: reactor.clone(), id }))
     }
 
-    /// The line of this transport, for whoever makes another connection when it is lost. Calls survive from now on.
-    pub fn supervise(&self) -> Line {
+    /// For whoever makes another connection when this one is lost. Calls survive that from now on.
+    pub fn supervise(&self) -> Supervision {
         let Link { reactor, id } = &*self.0;
         reactor.with(*id, Connection::supervise);
-        Line { reactor: reactor.clone(), id: *id }
+        Supervision { reactor: reactor.clone(), id: *id }
+    }
+
+    /// The loss of the connection ends its calls from now on.
+    pub fn end_supervision(&self) {
+        let Link { reactor, id } = &*self.0;
+        reactor.with(*id, Connection::end_supervision);
+    }
+
+    /// Whether two handles are of one connection.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The connection itself, for a test that plays the server.
@@ -72,6 +84,9 @@ impl Transport {
         let mut completion = Some(completion);
         reactor.with(*id, |connection| {
             if let Some(completion) = completion.take() {
+                if connection.is_idle() {
+                    connection.wake(reactor.now());
+                }
                 let request = make(connection.memory(), &completion);
                 connection.submit(request, completion);
             }
@@ -92,13 +107,13 @@ impl Transport {
     }
 }
 
-/// What is left of a transport when its connection is lost. Does not keep it open.
-pub struct Line {
+/// What a supervisor knows of a transport whose connection it makes anew. Does not keep it open.
+pub struct Supervision {
     reactor: Arc<Reactor<Connection>>,
     id: LinkId,
 }
 
-impl Line {
+impl Supervision {
     /// The error, when the connection is lost and calls wait for another one; None when nobody needs it any more.
     pub async fn lost(&self) -> Option<Error> {
         poll_fn(|context| {

@@ -9,7 +9,7 @@ use super::object::FATTR3;
 use super::status::is;
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
-use crate::rpc::{Message, Request};
+use crate::rpc::{CallClass, Message, Request};
 use crate::xdr::Reader;
 
 pub const PROGRAM: u32 = 100_227;
@@ -59,7 +59,14 @@ impl Nfs {
         put_opaque(message.arguments(), object.as_bytes());
         message.arguments().extend_from_slice(&EVERYTHING.to_be_bytes());
         let deadline = self.deadline;
-        let request = Request { message, source: None, sink: None, deadline, limit: MAX_REPLY };
+        let request = Request {
+            message,
+            source: None,
+            sink: None,
+            deadline,
+            limit: MAX_REPLY,
+            class: CallClass::Idempotent,
+        };
         let reply = self.transport.start(request).await.map_err(without_acls)?;
         Ok(reply.body().to_vec())
     }

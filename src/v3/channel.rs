@@ -15,7 +15,7 @@ use nfs3_client::nfs3_types::nfs3;
 use super::backoff::{Backoff, is_busy};
 use super::shape;
 use crate::error::{Error, Result};
-use crate::rpc::{Credential, Message, Pending, Request, Transport};
+use crate::rpc::{CallClass, Credential, Message, Pending, Request, Transport};
 use crate::xdr::Reader;
 
 /// Longest reply of a typed call, bytes: directory pages are asked for in a size well below.
@@ -26,7 +26,8 @@ pub struct Channel {
     transport: Transport,
     credential: Credential,
     deadline: Option<Instant>,
-    repeated: Arc<AtomicBool>,
+    class: CallClass,
+    retransmitted: Arc<AtomicBool>,
     exchange: Exchange,
 }
 
@@ -45,14 +46,25 @@ struct Header {
 }
 
 impl Channel {
+    /// For calls that may be sent twice.
     pub fn new(transport: &Transport, credential: &Credential, deadline: Option<Instant>) -> Self {
-        let (transport, credential) = (transport.clone(), credential.clone());
-        Self { transport, credential, deadline, repeated: Arc::default(), exchange: Exchange::Idle }
+        Self::of_class(CallClass::Idempotent, transport, credential, deadline)
     }
 
-    /// Tells, when the call is over, whether it was sent more than once.
-    pub fn repeated(&self) -> Arc<AtomicBool> {
-        self.repeated.clone()
+    pub fn of_class(
+        class: CallClass,
+        transport: &Transport,
+        credential: &Credential,
+        deadline: Option<Instant>,
+    ) -> Self {
+        let (transport, credential) = (transport.clone(), credential.clone());
+        let (retransmitted, exchange) = (Arc::default(), Exchange::Idle);
+        Self { transport, credential, deadline, class, retransmitted, exchange }
+    }
+
+    /// Tells, when the call is over, whether it was sent more than once and is none that may be.
+    pub fn retransmitted(&self) -> Arc<AtomicBool> {
+        self.retransmitted.clone()
     }
 
     fn ask(&mut self, record: &[u8]) -> Result<()> {
@@ -73,8 +85,8 @@ impl Channel {
     fn start(&self, call: Header, arguments: &[u8]) -> Pending {
         let mut message = Message::call(call.program, call.version, call.procedure, &self.credential);
         message.arguments().extend_from_slice(arguments);
-        let deadline = self.deadline;
-        self.transport.start(Request { message, source: None, sink: None, deadline, limit: MAX_REPLY })
+        let (deadline, limit, class) = (self.deadline, MAX_REPLY, self.class);
+        self.transport.start(Request { message, source: None, sink: None, deadline, limit, class })
     }
 
     /// Waits for the reply and makes the record that the typed client expects. While the server says that it is
@@ -86,14 +98,16 @@ impl Channel {
             return Ok(());
         };
         let mut reply = pending.await?;
+        let mut retransmitted = reply.retransmitted;
         let mut backoff = Backoff::new();
         while call.program == nfs3::PROGRAM
             && is_busy(reply.body())
             && backoff.wait(&self.transport, self.deadline).await
         {
             reply = self.start(call, &arguments).await?;
+            retransmitted |= reply.retransmitted;
         }
-        self.repeated.store(reply.resent, Ordering::Relaxed);
+        self.retransmitted.store(retransmitted, Ordering::Relaxed);
         shape::check(call.program, call.procedure, reply.body())?;
         const REPLY: u32 = 1;
         const HEADER: u32 = 24;

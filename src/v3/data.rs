@@ -13,7 +13,7 @@ use super::status::nfs_error;
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
 use crate::io::{Destination, Source};
-use crate::rpc::{Answer, Completion, Message, Pending, Request, Sink, Split};
+use crate::rpc::{Answer, CallClass, Completion, Message, Pending, Request, Sink, Split};
 use crate::xdr::Reader;
 
 /// Longest READ or WRITE reply beside its data, bytes.
@@ -101,7 +101,7 @@ impl Nfs {
         message.arguments().extend_from_slice(&offset.to_be_bytes());
         message.arguments().extend_from_slice(&(to.len() as u32).to_be_bytes());
         let sink = Some(Sink { to, split: split_read, usual: USUAL_READ_BODY });
-        Request { message, source: None, sink, deadline, limit: MAX_REPLY }
+        Request { message, source: None, sink, deadline, limit: MAX_REPLY, class: CallClass::Idempotent }
     }
 
     /// Sends `from`, which must be at most the server's limit. The call is on its way when this returns.
@@ -151,7 +151,14 @@ impl Nfs {
         for word in [length as u32, stable as u32, length as u32] {
             arguments.extend_from_slice(&word.to_be_bytes());
         }
-        Request { message, source: Some(from), sink: None, deadline, limit: MAX_REPLY }
+        Request {
+            message,
+            source: Some(from),
+            sink: None,
+            deadline,
+            limit: MAX_REPLY,
+            class: CallClass::Idempotent,
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub use data::{ReadReply, Reading, Stability, WriteReply, Writing};
 #[cfg(any(test, fuzzing))]
 pub use data::{USUAL_READ_BODY, split_read};
 pub use mount::{Export, Mount, PORTMAPPER_PORT, PortMapper};
-pub use nfs::{Created, Nfs};
+pub use nfs::{Created, Creation, Nfs};
 pub use nlm::{Lock, LockCall, LockManager, LockOwner, LockStatus};
 pub use object::read_found;
 pub use readdir::{DirEntry, PageEnd, Place};

@@ -12,7 +12,7 @@ use super::channel::Channel;
 use super::status::{is_refusal, mount_error, portmap_error, rpc_error};
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
-use crate::rpc::{self, Credential, Message, Request, Transport};
+use crate::rpc::{self, CallClass, Credential, Message, Request, Transport};
 
 /// The port that every server has its portmapper on.
 pub const PORTMAPPER_PORT: u16 = portmap::PMAP_PORT;
@@ -95,7 +95,14 @@ impl PortMapper {
         let mut message = Message::call(portmap::PROGRAM, RPCBIND_VERSION, GETADDR, nobody);
         message.arguments().extend(rpc::getaddr_arguments(program, version));
         let deadline = Some(self.deadline);
-        let request = Request { message, source: None, sink: None, deadline, limit: 4096 };
+        let request = Request {
+            message,
+            source: None,
+            sink: None,
+            deadline,
+            limit: 4096,
+            class: CallClass::Idempotent,
+        };
         let port = rpc::getaddr_port(self.transport.start(request).await?.body())?;
         if port == 0 {
             return Err(Error::malformed("rpcbind names port 0"));

@@ -1,12 +1,14 @@
 //! The procedures of NFSv3 (RFC 1813, section 3.3), typed by `nfs3_client`.
 
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nfs3_client::Nfs3Client;
 use nfs3_client::nfs3_types::nfs3::*;
+use once_cell::sync::Lazy;
 
 use super::channel::Channel;
 use super::convert::{from_post_op_attr, from_post_op_fh3, place, to_fh3};
@@ -14,7 +16,7 @@ use super::status::{is, succeeded};
 use crate::attributes::{Attributes, FileSystem, FileType, Handle, Limits, SetAttributes};
 use crate::error::{Error, Result};
 use crate::io::Reactor;
-use crate::rpc::{Connection, Credential, Transport};
+use crate::rpc::{CallClass, Connection, Credential, Transport};
 
 /// The NFS service as one operation sees it: a connection, who asks, and how much time there is.
 #[derive(Clone)]
@@ -43,6 +45,28 @@ impl Deref for Nfs {
 
 /// A created object; servers may leave out either part.
 pub type Created = (Option<Handle>, Option<Attributes>);
+
+/// What CREATE does when the name is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creation {
+    /// An existing file is opened.
+    Unchecked,
+    /// EEXIST.
+    Guarded,
+    /// EEXIST, unless the file was made with the same verifier: by the same call, sent twice.
+    Exclusive([u8; 8]),
+}
+
+impl Creation {
+    /// Exclusive, with a verifier that nobody else uses.
+    pub fn exclusive() -> Self {
+        static RANDOM: Lazy<RandomState> = Lazy::new(RandomState::new);
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        // The number of the process tells a child from its parent, which have the same random state.
+        let number = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        Self::Exclusive(RANDOM.hash_one(number).to_be_bytes())
+    }
+}
 
 impl Nfs {
     pub const PROGRAM: u32 = PROGRAM;
@@ -91,12 +115,15 @@ impl Nfs {
         Nfs3Client::new(self.channel())
     }
 
-    /// A client for a call that makes or removes a name, and a way to mark its error when it was sent twice.
-    fn once<T>(&self) -> (Nfs3Client<Channel>, impl FnOnce(Result<T>) -> Result<T> + use<T>) {
-        let channel = self.channel();
-        let repeated = channel.repeated();
+    /// A client for a call that may not be executed twice, and a way to mark its error when it was sent twice.
+    fn once<T>(
+        &self,
+        class: CallClass,
+    ) -> (Nfs3Client<Channel>, impl FnOnce(Result<T>) -> Result<T> + use<T>) {
+        let channel = Channel::of_class(class, &self.transport, &self.credential, self.deadline);
+        let retransmitted = channel.retransmitted();
         let mark = move |result: Result<T>| {
-            result.map_err(|error| error.with_repeated(repeated.load(Ordering::Relaxed)))
+            result.map_err(|error| error.with_retransmitted(retransmitted.load(Ordering::Relaxed)))
         };
         (Nfs3Client::new(channel), mark)
     }
@@ -112,25 +139,35 @@ impl Nfs {
         Ok(succeeded(reply)?.data.0.into_owned())
     }
 
-    /// Makes a regular file; `exclusive` with EEXIST if the name is taken, otherwise an existing file is opened
-    /// and gets the attributes.
+    /// Makes a regular file. With [`Creation::Exclusive`] it has no attributes yet: SETATTR has to follow.
     pub async fn create(
         &self,
         directory: &Handle,
         name: &[u8],
         set: &SetAttributes,
-        exclusive: bool,
+        creation: Creation,
     ) -> Result<Created> {
-        let how = if exclusive { createhow3::GUARDED(set.into()) } else { createhow3::UNCHECKED(set.into()) };
-        let (mut client, mark) = self.once();
+        let (how, class) = match creation {
+            Creation::Unchecked => (createhow3::UNCHECKED(set.into()), CallClass::Idempotent),
+            Creation::Guarded => (createhow3::GUARDED(set.into()), CallClass::Cached),
+            Creation::Exclusive(verifier) => {
+                (createhow3::EXCLUSIVE(createverf3(verifier)), CallClass::Verified)
+            }
+        };
+        let (mut client, mark) = self.once(class);
         let reply =
             mark(succeeded(client.create(&CREATE3args { where_: place(directory, name), how }).await))?;
         created(&reply.obj, &reply.obj_attributes)
     }
 
+    /// Whether CREATE failed because the server does not have the exclusive one.
+    pub fn lacks_exclusive(error: &Error) -> bool {
+        is(error, nfsstat3::NFS3ERR_NOTSUPP)
+    }
+
     pub async fn mkdir(&self, directory: &Handle, name: &[u8], set: &SetAttributes) -> Result<Created> {
         let arguments = MKDIR3args { where_: place(directory, name), attributes: set.into() };
-        let (mut client, mark) = self.once();
+        let (mut client, mark) = self.once(CallClass::Cached);
         let reply = mark(succeeded(client.mkdir(&arguments).await))?;
         created(&reply.obj, &reply.obj_attributes)
     }
@@ -144,7 +181,7 @@ impl Nfs {
     ) -> Result<Created> {
         let symlink = symlinkdata3 { symlink_attributes: set.into(), symlink_data: nfspath3::from(target) };
         let arguments = SYMLINK3args { where_: place(directory, name), symlink };
-        let (mut client, mark) = self.once();
+        let (mut client, mark) = self.once(CallClass::Cached);
         let reply = mark(succeeded(client.symlink(&arguments).await))?;
         created(&reply.obj, &reply.obj_attributes)
     }
@@ -169,31 +206,31 @@ impl Nfs {
                 return Err(Error::new(libc::EINVAL, "MKNOD makes devices, sockets and fifos only"));
             }
         };
-        let (mut client, mark) = self.once();
+        let (mut client, mark) = self.once(CallClass::Cached);
         let reply =
             mark(succeeded(client.mknod(&MKNOD3args { where_: place(directory, name), what }).await))?;
         created(&reply.obj, &reply.obj_attributes)
     }
 
     pub async fn remove(&self, directory: &Handle, name: &[u8]) -> Result<()> {
-        let (mut client, mark) = self.once();
+        let (mut client, mark) = self.once(CallClass::Cached);
         mark(succeeded(client.remove(&REMOVE3args { object: place(directory, name) }).await)).map(drop)
     }
 
     pub async fn rmdir(&self, directory: &Handle, name: &[u8]) -> Result<()> {
-        let (mut client, mark) = self.once();
+        let (mut client, mark) = self.once(CallClass::Cached);
         mark(succeeded(client.rmdir(&RMDIR3args { object: place(directory, name) }).await)).map(drop)
     }
 
     pub async fn rename(&self, from: (&Handle, &[u8]), to: (&Handle, &[u8])) -> Result<()> {
         let arguments = RENAME3args { from: place(from.0, from.1), to: place(to.0, to.1) };
-        let (mut client, mark) = self.once();
+        let (mut client, mark) = self.once(CallClass::Cached);
         mark(succeeded(client.rename(&arguments).await)).map(drop)
     }
 
     pub async fn link(&self, file: &Handle, directory: &Handle, name: &[u8]) -> Result<()> {
         let arguments = LINK3args { file: to_fh3(file), link: place(directory, name) };
-        let (mut client, mark) = self.once();
+        let (mut client, mark) = self.once(CallClass::Cached);
         mark(succeeded(client.link(&arguments).await)).map(drop)
     }
 

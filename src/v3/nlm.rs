@@ -13,7 +13,7 @@ use once_cell::sync::{Lazy, OnceCell};
 use super::data::put_opaque;
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
-use crate::rpc::{Credential, Message, Request, Transport};
+use crate::rpc::{CallClass, Credential, Message, Request, Transport};
 use crate::xdr::Reader;
 
 /// Longest reply, bytes: the holder of a lock, of which TEST tells, is at most 1 KiB.
@@ -58,6 +58,8 @@ pub enum LockCall {
     Test,
     /// Takes it, if that is possible at once.
     Lock,
+    /// Takes it as one that was held before the server restarted.
+    Reclaim,
     /// Ends the server's wait for it.
     Cancel,
     /// Gives it back.
@@ -125,8 +127,9 @@ impl LockManager {
     pub const PROGRAM: u32 = 100_021;
     pub const VERSION: u32 = 4;
 
-    /// Makes one call. An error is one of the connection, or of a service that does not have the call.
-    pub async fn call(&self, call: LockCall, lock: &Lock) -> Result<LockStatus> {
+    /// Makes one call. An error is one of the connection, or of a service that does not have the call. Also says whether
+    /// it was sent more than once, so that it may be carried out late.
+    pub async fn call(&self, call: LockCall, lock: &Lock) -> Result<(LockStatus, bool)> {
         const TEST: u32 = 1;
         const LOCK: u32 = 2;
         const CANCEL: u32 = 3;
@@ -136,21 +139,24 @@ impl LockManager {
             LockCall::Test => self.start(TEST, call, lock).await,
             LockCall::Cancel => self.start(CANCEL, call, lock).await,
             LockCall::Unlock => self.start(UNLOCK, call, lock).await,
-            LockCall::Lock => match self.start(NM_LOCK, call, lock).await {
+            LockCall::Lock | LockCall::Reclaim => match self.start(NM_LOCK, call, lock).await {
                 Err(error) if error.errno() == libc::EOPNOTSUPP => self.start(LOCK, call, lock).await,
                 result => result,
             },
         }
     }
 
-    async fn start(&self, procedure: u32, call: LockCall, lock: &Lock) -> Result<LockStatus> {
+    async fn start(&self, procedure: u32, call: LockCall, lock: &Lock) -> Result<(LockStatus, bool)> {
         static COOKIE: AtomicU32 = AtomicU32::new(1);
         let cookie = COOKIE.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let mut message = Message::call(Self::PROGRAM, Self::VERSION, procedure, &self.credential);
         put_arguments(message.arguments(), cookie, call, lock, host_name()?);
-        let request =
-            Request { message, source: None, sink: None, deadline: self.deadline, limit: MAX_REPLY };
-        status(self.transport.start(request).await?.body(), cookie)
+        let (deadline, limit) = (self.deadline, MAX_REPLY);
+        // Granted a second time, a lock may outlast the call that gives it back.
+        let class = if call == LockCall::Lock { CallClass::Cached } else { CallClass::Idempotent };
+        let request = Request { message, source: None, sink: None, deadline, limit, class };
+        let reply = self.transport.start(request).await?;
+        Ok((status(reply.body(), cookie)?, reply.retransmitted))
     }
 }
 
@@ -164,12 +170,12 @@ fn put_arguments(to: &mut Vec<u8>, cookie: [u8; 4], call: LockCall, lock: &Lock,
     let words = |to: &mut Vec<u8>, words: &[u32]| {
         to.extend(words.iter().flat_map(|word| word.to_be_bytes()));
     };
-    let (do_not_wait, no_reclaim, no_state) = (0, 0, 0);
+    let (do_not_wait, no_state) = (0, 0);
     let waited = 1;
     put_opaque(to, &cookie);
     match call {
         LockCall::Test => words(to, &[lock.exclusive.into()]),
-        LockCall::Lock => words(to, &[do_not_wait, lock.exclusive.into()]),
+        LockCall::Lock | LockCall::Reclaim => words(to, &[do_not_wait, lock.exclusive.into()]),
         LockCall::Cancel => words(to, &[waited, lock.exclusive.into()]),
         LockCall::Unlock => {}
     }
@@ -179,8 +185,8 @@ fn put_arguments(to: &mut Vec<u8>, cookie: [u8; 4], call: LockCall, lock: &Lock,
     words(to, &[lock.owner.svid()]);
     to.extend_from_slice(&lock.offset.to_be_bytes());
     to.extend_from_slice(&lock.length.to_be_bytes());
-    if call == LockCall::Lock {
-        words(to, &[no_reclaim, no_state]);
+    if let LockCall::Lock | LockCall::Reclaim = call {
+        words(to, &[(call == LockCall::Reclaim).into(), no_state]);
     }
 }
 
@@ -226,6 +232,11 @@ mod tests {
         let at_once = b"\0\0\0\0";
         let new = b"\0\0\0\0\0\0\0\0";
         assert_eq!(arguments(LockCall::Lock), [&cookie[..], at_once, exclusive, alock, new].concat());
+        let held_before = b"\0\0\0\x01\0\0\0\0";
+        assert_eq!(
+            arguments(LockCall::Reclaim),
+            [&cookie[..], at_once, exclusive, alock, held_before].concat()
+        );
     }
 
     #[test]

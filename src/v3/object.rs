@@ -11,7 +11,7 @@ use super::nfs::Nfs;
 use super::status::nfs_error;
 use crate::attributes::{Attributes, FileType, Handle, Time};
 use crate::error::{Error, Result};
-use crate::rpc::{Answer, Completion, Pending, Reply, Request};
+use crate::rpc::{Answer, CallClass, Completion, Pending, Reply, Request};
 use crate::xdr::Reader;
 
 /// Longest reply of these calls, bytes.
@@ -42,7 +42,14 @@ impl Nfs {
         let call = |memory, completion: &T| {
             let mut message = self.call_on(memory, NFS_PROGRAM::NFSPROC3_LOOKUP, directory);
             put_opaque(message.arguments(), name(completion));
-            Request { message, source: None, sink: None, deadline, limit: MAX_REPLY }
+            Request {
+                message,
+                source: None,
+                sink: None,
+                deadline,
+                limit: MAX_REPLY,
+                class: CallClass::Idempotent,
+            }
         };
         self.transport.submit(call, completion);
     }
@@ -105,7 +112,7 @@ impl Nfs {
         self.transport.start_in(|memory| {
             let mut message = self.call_on(memory, procedure, object);
             arguments(message.arguments());
-            Request { message, source: None, sink: None, deadline, limit }
+            Request { message, source: None, sink: None, deadline, limit, class: CallClass::Idempotent }
         })
     }
 

@@ -8,7 +8,10 @@ mod faults;
 mod names;
 mod nested;
 mod proxy;
+mod reclaim;
 mod reconnect;
+mod retransmission;
+mod scripted;
 mod service;
 
 use std::sync::{Arc, Mutex, mpsc};

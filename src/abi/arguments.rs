@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use libc::{c_char, c_int, c_uint};
 
-use super::context::Context;
-use super::file::OpenFile;
-use super::handle::FILES;
+use super::objects::{Context, FILES, OpenFile};
 use super::types::nfsfh;
 use crate::client::File;
 use crate::error::{Error, Result};
@@ -94,6 +92,19 @@ pub fn counted(bytes: usize) -> c_int {
 /// Memory for `count` bytes; EINVAL when it is NULL and they are not 0.
 pub fn buffer<T>(buffer: *const T, count: usize) -> Result<()> {
     if buffer.is_null() && count > 0 { Err(null("the buffer")) } else { Ok(()) }
+}
+
+/// A copy of an array of numbers.
+///
+/// # Safety
+/// `array` is NULL or has `len` elements.
+pub unsafe fn numbers(array: *const u32, len: u32) -> Result<Vec<u32>> {
+    match (array.is_null(), len) {
+        (_, 0) => Ok(Vec::new()),
+        (true, _) => Err(Error::new(libc::EINVAL, "the list of groups is NULL")),
+        // SAFETY: by the caller's contract.
+        (false, _) => Ok(unsafe { std::slice::from_raw_parts(array, len as usize) }.to_vec()),
+    }
 }
 
 /// Where C wants a result.

@@ -4,8 +4,8 @@ use libc::{c_char, c_int, c_void, stat};
 
 use super::arguments::{Out, file, path_or_here};
 use super::callback::{Callback, Record};
-use super::context::Context;
 use super::guard::guard;
+use super::objects::Context;
 use super::types::{NFS_BLKSIZE, nfs_cb, nfs_context, nfs_stat_64, nfsfh};
 use crate::client::{Attributes, LastLink};
 use crate::error::Result;

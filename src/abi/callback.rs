@@ -6,11 +6,8 @@ use std::sync::Arc;
 use libc::c_int;
 
 use super::arguments::counted;
-use super::context::Context;
-use super::directory::OpenDirectory;
-use super::file::OpenFile;
-use super::handle::{ContextHandle, DIRECTORIES, FILES};
 use super::messages::c_string;
+use super::objects::{Context, ContextHandle, DIRECTORIES, FILES, OpenDirectory, OpenFile};
 use super::types::{nfs_cb, nfs_context, rpc_cb, rpc_context};
 use crate::client::{Directory, File};
 use crate::error::{Error, Result};

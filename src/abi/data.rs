@@ -7,8 +7,8 @@ use libc::{c_int, c_void};
 
 use super::arguments::{buffer, counted, file, read_count, write_count};
 use super::callback::{Callback, Data, Number};
-use super::context::Context;
 use super::guard::guard;
+use super::objects::Context;
 use super::types::{nfs_cb, nfs_context, nfsfh};
 use crate::client::{Client, File, Place};
 use crate::error::Result;

@@ -1,20 +1,14 @@
 //! Directories.
 
-use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-
 use libc::{c_char, c_int, c_long, c_void, timeval};
-use once_cell::sync::OnceCell;
 
 use super::arguments::{Out, foreign, path_or_here};
 use super::attributes::{blocks, device};
 use super::callback::Callback;
 use super::guard::{guard, guard_or, stop_panics};
-use super::handle::DIRECTORIES;
-use super::lock;
+use super::objects::{DIRECTORIES, OpenDirectory};
 use super::types::{NFS_BLKSIZE, nfs_cb, nfs_context, nfsdir, nfsdirent};
-use crate::client::{Attributes, Directory, Entries, Time};
+use crate::client::{Attributes, Time};
 
 /// Opens a directory and reads all its entries, which then do not change any more (RFC 1813, READDIRPLUS). Stores
 /// it in `*nfsdir`, to be closed with nfs_closedir(), or NULL after an error. Returns 0 or -errno.
@@ -59,7 +53,7 @@ pub unsafe extern "C" fn nfs_opendir_async(
 /// until nfs_closedir(). The entries "." and ".." are among them. The context may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_readdir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) -> *mut nfsdirent {
-    with(nfs, nfsdir, |directory| directory.next()).flatten().unwrap_or(std::ptr::null_mut())
+    with(nfs, nfsdir, |directory| directory.next(record)).flatten().unwrap_or(std::ptr::null_mut())
 }
 
 /// Moves to a position that nfs_telldir() told. The context may be NULL.
@@ -94,7 +88,7 @@ pub extern "C" fn nfs_closedir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
 /// Does something with a directory, for which the server is not needed, and the context only to tell an error.
 fn with<T>(nfs: *mut nfs_context, nfsdir: *mut nfsdir, act: impl FnOnce(&OpenDirectory) -> T) -> Option<T> {
     // As long as the directory is open, so is the context it belongs to.
-    let act = |directory: &OpenDirectory| match nfs.is_null() || nfs.addr() == directory.context {
+    let act = |directory: &OpenDirectory| match nfs.is_null() || directory.is_of(nfs) {
         true => Ok(act(directory)),
         false => Err(foreign("directory")),
     };
@@ -104,87 +98,7 @@ fn with<T>(nfs: *mut nfs_context, nfsdir: *mut nfsdir, act: impl FnOnce(&OpenDir
     }
 }
 
-/// A directory with its entries as C sees them.
-pub struct OpenDirectory {
-    client_id: u64,
-    /// The address that is the context's handle.
-    context: usize,
-    length: usize,
-    /// Of the next entry.
-    position: AtomicUsize,
-    /// Until the first entry is asked for.
-    packed: Mutex<Option<Entries>>,
-    records: OnceCell<Records>,
-}
-
-/// One record for each entry. They point to each other and to the names, and stay what they are: a program may keep
-/// them until it closes the directory.
-#[derive(Default)]
-struct Records {
-    records: Box<[UnsafeCell<nfsdirent>]>,
-    _names: Box<[u8]>,
-}
-
-// SAFETY: the records are written before anybody else sees them, and from then on by C alone.
-unsafe impl Send for Records {}
-// SAFETY: as above.
-unsafe impl Sync for Records {}
-
-impl OpenDirectory {
-    /// Of the context whose handle is `nfs`.
-    pub fn new(nfs: *mut nfs_context, directory: Directory) -> Arc<Self> {
-        let Directory { client_id, entries } = directory;
-        let (length, position) = (entries.len(), AtomicUsize::new(0));
-        Arc::new(Self {
-            client_id,
-            context: nfs.addr(),
-            length,
-            position,
-            packed: Mutex::new(Some(entries)),
-            records: OnceCell::new(),
-        })
-    }
-
-    pub fn client_id(&self) -> u64 {
-        self.client_id
-    }
-
-    fn seek(&self, position: usize) {
-        self.position.store(position, Ordering::Relaxed);
-    }
-
-    /// Where the next entry is, if there is one.
-    fn position(&self) -> Option<usize> {
-        let position = self.position.load(Ordering::Relaxed);
-        (position < self.length).then_some(position)
-    }
-
-    /// The record of the next entry: each one once, of however many threads.
-    fn next(&self) -> Option<*mut nfsdirent> {
-        let records = &self.records.get_or_init(|| Records::new(lock(&self.packed).take())).records;
-        let step = |position| (position < records.len()).then_some(position + 1);
-        let position = self.position.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
-        records.get(position.ok()?).map(UnsafeCell::get)
-    }
-}
-
-impl Records {
-    /// As the records grow, what they are made of shrinks.
-    fn new(entries: Option<Entries>) -> Self {
-        let Some(entries) = entries else { return Self::default() };
-        let mut records = Vec::with_capacity(entries.len());
-        let names = entries.unpack(|name, fileid, attributes| {
-            records.push(UnsafeCell::new(record(name, fileid, attributes.as_ref())));
-        });
-        let mut records = records.into_boxed_slice();
-        for index in 1..records.len() {
-            let next = records[index].get();
-            records[index - 1].get_mut().next = next;
-        }
-        Self { records, _names: names }
-    }
-}
-
+/// An entry as C sees it. The name ends in a NUL byte.
 fn record(name: *const u8, inode: u64, attributes: Option<&Attributes>) -> nfsdirent {
     let number = |field: fn(&Attributes) -> u32| attributes.map_or(0, field);
     let long = |field: fn(&Attributes) -> u64| attributes.map_or(0, field);

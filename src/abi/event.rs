@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 
 use super::guard::{guard, guard_or};
-use super::handle::ContextHandle;
+use super::objects::ContextHandle;
 use super::types::nfs_context;
 
 /// Returns a file descriptor to wait on, for the events that nfs_which_events() tells, before nfs_service() is

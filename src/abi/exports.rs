@@ -4,10 +4,10 @@ use libc::{c_char, c_int, c_void};
 
 use super::arguments::text;
 use super::callback::{Answer, Callback};
-use super::context::new_client;
 use super::guard::{guard, stop_panics};
 use super::malloc;
-use super::raw_mount::{exportnode as ExportNode, groupnode};
+use super::objects::new_client;
+use super::raw::mount::{exportnode as ExportNode, groupnode};
 use super::types::{rpc_cb, rpc_context};
 use crate::client::{self, Export};
 use crate::error::Result;

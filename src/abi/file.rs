@@ -1,18 +1,12 @@
 //! Opening, making and closing files.
 
-use std::sync::Arc;
-
 use libc::{O_ACCMODE, O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY, c_char, c_int, c_void};
-use once_cell::sync::OnceCell;
 
 use super::arguments::{Out, bits, file, given_path, path_or_here};
 use super::callback::Callback;
-use super::context::Context;
 use super::guard::guard;
-use super::handle::FILES;
-use super::raw::ServerHandle;
+use super::objects::{Context, FILES, OpenFile};
 use super::types::{nfs_cb, nfs_context, nfsfh};
-use crate::client::File;
 use crate::error::Result;
 
 /// Opens a file. `flags` are those of open(2): O_CREAT makes the file with the permissions 0666 less those of
@@ -209,23 +203,6 @@ pub unsafe extern "C" fn nfs_close_async(
         file(context, nfsfh)?;
         context.submit(callback, context.client.clone().close(FILES.take(nfsfh)?.file()))
     })
-}
-
-/// What a `struct nfsfh *` stands for.
-pub struct OpenFile {
-    file: Arc<File>,
-    /// What nfs_get_fh() has handed out.
-    pub server_handle: OnceCell<ServerHandle>,
-}
-
-impl OpenFile {
-    pub fn new(file: Arc<File>) -> Arc<Self> {
-        Arc::new(Self { file, server_handle: OnceCell::new() })
-    }
-
-    pub fn file(&self) -> Arc<File> {
-        self.file.clone()
-    }
 }
 
 fn open(context: &Context, path: Vec<u8>, flags: c_int, mode: u32, out: Out<*mut nfsfh>) -> Result<c_int> {

@@ -19,12 +19,12 @@ use super::event::nfs_service;
 use super::exports::List;
 use super::file::{nfs_close_async, nfs_creat_async, nfs_open_async};
 use super::file_system::nfs_statvfs64_async;
-use super::handle::CONTEXTS;
 use super::links::{nfs_link_async, nfs_readlink_async, nfs_symlink_async};
 use super::mount::nfs_chdir_async;
 use super::namespace::{
     nfs_mkdir_async, nfs_mknod_async, nfs_rename_async, nfs_rmdir_async, nfs_unlink_async,
 };
+use super::objects::CONTEXTS;
 use super::permissions::nfs_chmod_async;
 use super::position::{nfs_fsync_async, nfs_lseek_async};
 use super::types::{nfs_cb, nfs_context, nfs_stat_64, nfsfh};

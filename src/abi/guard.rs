@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use libc::c_int;
 
-use super::context::Context;
-use super::handle::ContextHandle;
+use super::objects::{Context, ContextHandle};
 use crate::error::{Error, Result};
 
 /// Runs one call on a context and returns its value, or `-errno`.

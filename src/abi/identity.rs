@@ -4,15 +4,15 @@ use libc::c_int;
 
 use super::arguments::bits;
 #[cfg(not(libnfs_abi = "13"))]
-use super::auth::numbers;
-use super::auth::{AUTH as Auth, credential, keep};
+use super::arguments::numbers;
 use super::guard::guard_or;
-use super::handle::ContextHandle;
-use super::lock;
+use super::objects::ContextHandle;
+use super::objects::credentials::{AUTH as Auth, credential, keep};
 #[cfg(not(libnfs_abi = "13"))]
 use super::settings::change;
 use super::settings::set;
 use super::types::nfs_context;
+use crate::sync::lock;
 
 /// Makes the context use `auth` from the next call on, until nfs_set_uid() or a relative changes it again. The
 /// context owns `auth` from now on and frees it. NULL goes back to the context's uid and gid.

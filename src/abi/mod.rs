@@ -4,7 +4,11 @@
 //! arguments, and makes one call through [`guard`](guard::guard), which finds the context, stops panics, keeps the
 //! error's sentence and returns `-errno`. Nothing else in the library is called by C.
 //!
-//! - Contexts, files and directories are [handles](handle): C holds an address that is looked up at each call, so
+//! Arrows point down only: exports (those of `libnfs.h` here, those of the raw headers in [`raw`]) use [`guard`],
+//! [`callback`] and [`arguments`], these use the [`objects`] that C holds handles of, and all of them `messages`,
+//! `malloc` and the [`types`] of C.
+//!
+//! - Contexts, files and directories are [handles](objects): C holds an address that is looked up at each call, so
 //!   that using a closed one is an error and not a crash.
 //! - A context is borrowed only as an `Arc` that the call owns: a callback may destroy it.
 //! - What C may free() itself comes from malloc().
@@ -13,7 +17,6 @@ mod access;
 mod acl;
 mod arguments;
 mod attributes;
-mod auth;
 mod caches;
 mod callback;
 mod context;
@@ -26,7 +29,6 @@ mod file_system;
 #[cfg(all(any(test, fuzzing), not(libnfs_abi = "13")))]
 pub mod fuzzing;
 mod guard;
-mod handle;
 mod identity;
 mod links;
 mod locks;
@@ -35,10 +37,10 @@ mod messages;
 mod missing;
 mod mount;
 mod namespace;
+mod objects;
 mod permissions;
 mod position;
 mod raw;
-mod raw_mount;
 mod servers;
 mod settings;
 #[cfg(test)]
@@ -46,5 +48,3 @@ mod tests;
 mod times;
 mod types;
 mod url;
-
-use crate::sync::lock;

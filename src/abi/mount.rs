@@ -7,8 +7,8 @@ use libc::{c_char, c_int, c_void};
 use super::arguments::{Out, path_or_here, text};
 use super::callback::Callback;
 use super::guard::{guard, guard_or};
-use super::lock;
 use super::types::{nfs_cb, nfs_context};
+use crate::sync::lock;
 
 /// Mounts the directory `exportname` of `server`, a name or an address. Returns 0 or -errno.
 ///

@@ -6,7 +6,7 @@ use super::arguments::{bits, text};
 #[cfg(not(libnfs_abi = "13"))]
 use super::guard::guard;
 use super::guard::guard_or;
-use super::handle::ContextHandle;
+use super::objects::ContextHandle;
 use super::types::nfs_context;
 use crate::client::Settings;
 use crate::error::{Error, Result};

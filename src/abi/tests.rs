@@ -10,7 +10,7 @@ use super::context::{nfs_destroy_context, nfs_get_error, nfs_init_context};
 use super::data::nfs_pread;
 use super::event::{nfs_queue_length, nfs_service};
 use super::file::{nfs_close, nfs_open};
-use super::handle::CONTEXTS;
+use super::objects::CONTEXTS;
 use super::settings::{nfs4_set_client_name, nfs4_set_verifier};
 use super::types::{nfs_context, nfsfh};
 

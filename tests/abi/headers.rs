@@ -55,7 +55,7 @@ pub const HEADERS: [Header; 4] = [
     Header {
         name: "libnfs-raw-mount.h",
         guard: "_LIBNFS_RAW_MOUNT_H_",
-        sources: &["raw_mount"],
+        sources: &["raw/mount"],
         types: &["groupnode", "exportnode", "groups", "exports"],
         style: cbindgen::Style::Both,
         title: include_str!("libnfs-raw-mount-title.txt"),
@@ -64,7 +64,7 @@ pub const HEADERS: [Header; 4] = [
     Header {
         name: "libnfs-raw.h",
         guard: "_LIBNFS_RAW_H_",
-        sources: &["raw"],
+        sources: &["raw/types", "raw/context", "raw/event", "raw/settings"],
         types: &[],
         style: cbindgen::Style::Tag,
         title: include_str!("libnfs-raw-title.txt"),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -75,8 +75,7 @@ pub enum State {
 /// The exports of the source, each with the file it is in and its state.
 pub fn exports() -> BTreeMap<String, (PathBuf, State)> {
     let mut exports = BTreeMap::new();
-    for file in fs::read_dir(project_root().join("src/abi")).expect("the sources") {
-        let path = file.expect("a source").path();
+    for path in sources(&project_root().join("src/abi")) {
         let missing = path.file_stem().is_some_and(|stem| stem.to_string_lossy().starts_with("missing"));
         let mut comment = String::new();
         for line in fs::read_to_string(&path).expect("a source").lines() {
@@ -96,6 +95,12 @@ pub fn exports() -> BTreeMap<String, (PathBuf, State)> {
         }
     }
     exports
+}
+
+/// The files below a directory.
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("the sources").map(|entry| entry.expect("a source").path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
 fn exported(line: &str) -> Option<&str> {

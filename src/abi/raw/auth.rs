@@ -1,20 +1,11 @@
 //! Ready-made credentials (RFC 5531, section 8.2 and appendix A).
 
-#![allow(
-    non_camel_case_types,
-    clippy::upper_case_acronyms,
-    reason = "the names are those of the original header"
-)]
-
 use libc::c_char;
 
-use super::arguments::text;
-use super::guard::stop_panics;
-use super::malloc;
-use crate::error::{Error, Result};
-use crate::rpc::Credential;
+use crate::abi::arguments::{numbers, text};
+use crate::abi::guard::stop_panics;
+use crate::abi::objects::credentials::{AUTH, AUTH_NONE, create, destroy};
 
-const AUTH_NONE: u32 = 0;
 const AUTH_SYS: u32 = 1;
 
 /// AUTH_SYS carries at most this many groups.
@@ -22,54 +13,6 @@ const MAX_GROUPS: usize = 16;
 
 /// AUTH_SYS allows a machine name of this many bytes.
 const MAX_NAME: usize = 255;
-
-/// A credential or a verifier.
-#[repr(C)]
-pub struct opaque_auth {
-    pub oa_flavor: u32,
-    pub oa_base: *mut c_char,
-    pub oa_length: u32,
-}
-
-impl opaque_auth {
-    fn new(flavor: u32, body: &[u8]) -> Result<Self> {
-        let oa_base = if body.is_empty() { std::ptr::null_mut() } else { malloc::string(body)? };
-        Ok(Self { oa_flavor: flavor, oa_base, oa_length: body.len() as u32 })
-    }
-
-    /// The body of the credential.
-    ///
-    /// # Safety
-    /// `oa_base` is NULL or has `oa_length` bytes.
-    unsafe fn body(&self) -> &[u8] {
-        if self.oa_base.is_null() {
-            return &[];
-        }
-        // SAFETY: by the caller's contract.
-        unsafe { std::slice::from_raw_parts(self.oa_base.cast(), self.oa_length as usize) }
-    }
-}
-
-/// What a caller proves its identity with. Everything in it comes from malloc().
-#[repr(C)]
-pub struct AUTH {
-    pub ah_cred: opaque_auth,
-    pub ah_verf: opaque_auth,
-    pub ah_private: *mut c_char,
-}
-
-/// The credentials that a context owns.
-pub struct Credentials(*mut AUTH);
-
-// SAFETY: the structure belongs to the context alone, behind a mutex.
-unsafe impl Send for Credentials {}
-
-impl Drop for Credentials {
-    fn drop(&mut self) {
-        // SAFETY: C gave the structure away with nfs_set_auth().
-        unsafe { libnfs_auth_destroy(self.0) }
-    }
-}
 
 /// Makes the credential of nobody in particular. NULL when there is no memory.
 #[unsafe(no_mangle)]
@@ -113,39 +56,7 @@ pub extern "C" fn libnfs_authunix_create_default() -> *mut AUTH {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libnfs_auth_destroy(auth: *mut AUTH) {
     // SAFETY: by the contract above.
-    unsafe {
-        if let Some(auth) = auth.as_ref() {
-            malloc::free(auth.ah_cred.oa_base);
-            malloc::free(auth.ah_verf.oa_base);
-        }
-        malloc::free(auth);
-    }
-}
-
-/// What a credential says, copied. None when there is none.
-///
-/// # Safety
-/// `auth` is NULL or a valid credential.
-pub unsafe fn credential(auth: *const AUTH) -> Result<Option<Credential>> {
-    // SAFETY: by the caller's contract.
-    unsafe {
-        auth.as_ref().map(|auth| Credential::raw(auth.ah_cred.oa_flavor, auth.ah_cred.body())).transpose()
-    }
-}
-
-/// Takes `auth` over, and frees what `owned` was before unless that is the same.
-///
-/// # Safety
-/// `auth` is NULL or a credential that nobody else frees.
-pub unsafe fn keep(owned: &mut Option<Credentials>, auth: *mut AUTH) {
-    if owned.as_ref().is_none_or(|owned| owned.0 != auth) {
-        *owned = (!auth.is_null()).then_some(Credentials(auth));
-    }
-}
-
-fn create(flavor: u32, body: &[u8]) -> Result<*mut AUTH> {
-    let (ah_cred, ah_verf) = (opaque_auth::new(flavor, body)?, opaque_auth::new(AUTH_NONE, &[])?);
-    malloc::boxed(AUTH { ah_cred, ah_verf, ah_private: std::ptr::null_mut() })
+    unsafe { destroy(auth) }
 }
 
 /// The XDR form of an AUTH_SYS body. The stamp is arbitrary.
@@ -162,19 +73,6 @@ fn sys(host: &[u8], uid: u32, gid: u32, groups: &[u32]) -> Vec<u8> {
         body.extend_from_slice(&number.to_be_bytes());
     }
     body
-}
-
-/// A copy of an array of numbers.
-///
-/// # Safety
-/// `array` is NULL or has `len` elements.
-pub unsafe fn numbers(array: *const u32, len: u32) -> Result<Vec<u32>> {
-    match (array.is_null(), len) {
-        (_, 0) => Ok(Vec::new()),
-        (true, _) => Err(Error::new(libc::EINVAL, "the list of groups is NULL")),
-        // SAFETY: by the caller's contract.
-        (false, _) => Ok(unsafe { std::slice::from_raw_parts(array, len as usize) }.to_vec()),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Handles: what C holds in place of Rust objects.
+//! Tables of handles.
 //!
 //! A handle is the address of a slot in a table. It is only ever compared, never followed: an address that is not
 //! a slot's, or whose slot is empty, is no handle. Slots are never freed, and an empty one rests for a long while
@@ -11,18 +11,9 @@ use std::sync::{Arc, Mutex};
 
 use once_cell::sync::OnceCell;
 
-use super::context::Context;
-use super::directory::OpenDirectory;
-use super::file::OpenFile;
-use super::lock;
-use super::types::{nfs_context, nfsdir, nfsfh, rpc_context};
 use crate::error::{Error, Result};
 use crate::io;
-
-pub static CONTEXTS: Table<Context, nfs_context> = Table::new("the context", "has been destroyed");
-pub static RPC_CONTEXTS: Table<Context, rpc_context> = Table::new("the RPC context", "has been destroyed");
-pub static FILES: Table<OpenFile, nfsfh> = Table::new("the file", "is not open");
-pub static DIRECTORIES: Table<OpenDirectory, nfsdir> = Table::new("the directory", "is not open");
+use crate::sync::lock;
 
 /// Slots that must be empty before one of them is used again, the one that has been empty the longest. (Miri is slow.)
 const RESTING: usize = if cfg!(miri) { 32 } else { 1024 };
@@ -31,35 +22,6 @@ const RESTING: usize = if cfg!(miri) { 32 } else { 1024 };
 const FIRST_BLOCK: usize = 64;
 
 const BLOCKS: usize = 20;
-
-/// A handle of a context, of either kind.
-pub trait ContextHandle: Copy {
-    /// EINVAL when it is NULL, EBADF when it is closed or was never one.
-    fn context(self) -> Result<Arc<Context>>;
-
-    /// Whether it was made by a process that has forked this one.
-    fn is_inherited(self) -> bool;
-}
-
-impl ContextHandle for *mut nfs_context {
-    fn context(self) -> Result<Arc<Context>> {
-        CONTEXTS.get(self)
-    }
-
-    fn is_inherited(self) -> bool {
-        CONTEXTS.is_inherited(self)
-    }
-}
-
-impl ContextHandle for *mut rpc_context {
-    fn context(self) -> Result<Arc<Context>> {
-        RPC_CONTEXTS.get(self)
-    }
-
-    fn is_inherited(self) -> bool {
-        RPC_CONTEXTS.is_inherited(self)
-    }
-}
 
 struct Slot<T> {
     object: Mutex<Option<Arc<T>>>,
@@ -105,7 +67,7 @@ struct Spare {
 }
 
 impl<T, H> Table<T, H> {
-    const fn new(what: &'static str, gone: &'static str) -> Self {
+    pub const fn new(what: &'static str, gone: &'static str) -> Self {
         let spare = Spare { emptied: VecDeque::new(), never_used: 0 };
         let blocks = [const { OnceCell::new() }; BLOCKS];
         Self { what, gone, blocks, spare: Mutex::new(spare), handle: PhantomData }

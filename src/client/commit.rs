@@ -295,7 +295,7 @@ async fn flush_old(client: Weak<Client>) -> Result<()> {
     let mut pause = Duration::ZERO;
     loop {
         let Some(reactor) = client.upgrade().map(|client| client.reactor.clone()) else { return Ok(()) };
-        reactor.sleep(pause).await; // without holding the context
+        reactor.sleep_lazily(pause).await; // without holding the context
         let Some(client) = client.upgrade() else { return Ok(()) };
         match client.flush_old().await {
             Some(next) => pause = next,

@@ -17,6 +17,7 @@ mod single;
 mod task;
 mod threads;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::os::fd::RawFd;
@@ -53,8 +54,6 @@ pub struct Executor {
     driver: Driver,
     /// There may be something to do for [`Executor::settle`].
     unsettled: AtomicBool,
-    /// Turns of event loops of programs under way: what callbacks queue is sent at the end of the turn.
-    servicing: AtomicUsize,
     closed: AtomicBool,
     /// Changes when operations are cancelled: synchronous calls that have begun before end.
     cancellations: AtomicU64,
@@ -64,6 +63,20 @@ pub struct Executor {
     /// Signals of calls that are over, for further ones.
     signals: Mutex<Vec<Arc<Signal>>>,
     myself: Weak<Executor>,
+}
+
+thread_local! {
+    /// The address of the executor whose callback the thread is in.
+    static CALLBACK: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Restores what was there before, also when a callback panics.
+struct Innermost(usize);
+
+impl Drop for Innermost {
+    fn drop(&mut self) {
+        CALLBACK.set(self.0);
+    }
 }
 
 /// An operation that can go on, or is complete.
@@ -107,7 +120,6 @@ impl Executor {
             singles: AtomicUsize::new(0),
             driver: Driver::default(),
             unsettled: AtomicBool::new(false),
-            servicing: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             cancellations: AtomicU64::new(0),
             cancelled: Mutex::default(),
@@ -147,8 +159,8 @@ impl Executor {
     }
 
     fn run_until<T>(&self, signal: &Arc<Signal>, operation: impl Future<Output = Result<T>>) -> Result<T> {
-        let began = self.cancellations.load(Ordering::SeqCst);
         let mut operation = pin!(operation);
+        let began = self.cancellations.load(Ordering::SeqCst);
         let waker = Waker::from(signal.clone());
         let mut context = Context::from_waker(&waker);
         loop {
@@ -156,21 +168,26 @@ impl Executor {
             if let Poll::Ready(result) = operation.as_mut().poll(&mut context) {
                 return result;
             }
+            self.open()?; // after it has begun: what shuts down later cancels it
             while !signal.woken.load(Ordering::SeqCst) {
-                self.still_wanted(began)?;
-                self.turn(signal, || self.still_wanted(began).is_err())?;
+                if self.is_cancelled(began) {
+                    return Err(self.cancellation());
+                }
+                self.turn(signal, began)?;
             }
-            self.still_wanted(began)?;
         }
     }
 
-    /// Why a synchronous call is to end, if it is.
-    fn still_wanted(&self, began: u64) -> Result<()> {
-        if self.cancellations.load(Ordering::SeqCst) != began {
-            let why = lock(&self.cancelled).clone();
-            return Err(why.unwrap_or_else(|| Error::new(libc::EINTR, "the call was cancelled")));
-        }
-        self.open()
+    /// Whether synchronous calls that have begun then are to end.
+    fn is_cancelled(&self, began: u64) -> bool {
+        self.cancellations.load(Ordering::SeqCst) != began
+    }
+
+    /// Why operations were cancelled last.
+    #[cold]
+    fn cancellation(&self) -> Error {
+        let why = lock(&self.cancelled).clone();
+        why.unwrap_or_else(|| Error::new(libc::EINTR, "the call was cancelled"))
     }
 
     /// As [`Executor::run`], after [`Executor::shut_down`]: nobody else runs the event loop any more.
@@ -200,8 +217,12 @@ impl Executor {
         let serving = self.driver.serve();
         self.reactor.notify_if_polling(); // who waits now is to make room
         started();
-        while !end.woken.load(Ordering::SeqCst) && self.open().is_ok() {
-            if self.turn(end, || self.open().is_err()).is_err() {
+        loop {
+            let began = self.cancellations.load(Ordering::SeqCst);
+            if end.woken.load(Ordering::SeqCst) || self.open().is_err() {
+                break; // after that was read: what shuts down later ends the turn
+            }
+            if self.turn(end, began).is_err() {
                 thread::sleep(AFTER_AN_ERROR); // the system has no memory for poll(2): do not make it worse
             }
         }
@@ -210,9 +231,11 @@ impl Executor {
         self.settle();
     }
 
-    /// One turn of the event loop, or a sleep while another thread runs it. It ends early when the signal is woken or
-    /// the wait is `over`.
-    fn turn(&self, signal: &Signal, over: impl Fn() -> bool) -> Result<()> {
+    /// One turn of the event loop, or a sleep while another thread runs it. It ends early when the signal is woken, or
+    /// when what has `begun` then is cancelled.
+    #[inline(never)] // every synchronous call has one
+    fn turn(&self, signal: &Signal, begun: u64) -> Result<()> {
+        let over = || self.is_cancelled(begun);
         let may_wait = || !signal.woken.load(Ordering::SeqCst) && !self.has_work() && !over();
         let result = match self.driver.take() {
             Some(driving) => {
@@ -284,7 +307,6 @@ impl Executor {
     /// One turn of a program's own event loop.
     pub fn service(&self) -> Result<()> {
         let _inside = self.threads.enter();
-        self.servicing.fetch_add(1, Ordering::SeqCst);
         // Another thread may be waiting for replies meanwhile: then there is nothing to receive.
         let result = match self.driver.take() {
             Some(driving) => {
@@ -301,8 +323,6 @@ impl Executor {
         if self.driver.is_ours() {
             self.run_completions();
         }
-        self.servicing.fetch_sub(1, Ordering::SeqCst);
-        // Also what other threads have submitted, trusting in this turn.
         self.unsettled.store(true, Ordering::SeqCst);
         self.settle();
         result
@@ -353,12 +373,20 @@ impl Executor {
 
     /// Whoever runs the event loop learns of operations that were started outside of a turn.
     pub fn submitted(&self) {
+        if self.is_in_callback_now() {
+            return; // the end of the turn sends it, together with what other callbacks submit
+        }
         if self.driver.is_served() {
             self.reactor.flush(); // the thread that serves may be in a callback
-        } else if self.servicing.load(Ordering::SeqCst) == 0 {
+        } else {
             self.reactor.submitted();
         }
         self.settle();
+    }
+
+    /// Whether the innermost callback that the calling thread is in is one of this context.
+    fn is_in_callback_now(&self) -> bool {
+        CALLBACK.get() == std::ptr::from_ref(self).addr()
     }
 
     /// Starts something that nobody waits for: it ends by itself or with the context.
@@ -455,24 +483,27 @@ impl Executor {
     /// Runs the callbacks that are due now; what they cause is due in the next turn.
     fn run_completions(&self) {
         let due = lock(&self.completions).len();
-        for _ in 0..due {
-            if !self.run_completion() {
-                return;
-            }
-        }
+        self.complete(due);
     }
 
-    /// False when there is none.
-    fn run_completion(&self) -> bool {
-        let next = lock(&self.completions).pop_front(); // the lock is given back before the callback runs
-        let Some(next) = next else { return false };
-        let _in_callback = self.threads.enter_callback();
-        let _away = if self.driver.is_served() { self.driver.step_away() } else { None };
-        match next {
-            Work::Task(task) => task.complete(),
-            Work::Single(single) => single.complete(),
+    /// Runs some callbacks; false when there was none.
+    fn complete(&self, most: usize) -> bool {
+        if most == 0 {
+            return false;
         }
-        self.unsettled.store(true, Ordering::SeqCst);
+        let _in_callback = self.threads.enter_callback();
+        let _innermost = Innermost(CALLBACK.replace(std::ptr::from_ref(self).addr()));
+        let _away = if self.driver.is_served() { self.driver.step_away() } else { None };
+        for index in 0..most {
+            let next = lock(&self.completions).pop_front(); // the lock is given back before the callback runs
+            match next {
+                Some(Work::Task(task)) => task.complete(),
+                Some(Work::Single(single)) => single.complete(),
+                None => return index > 0,
+            }
+            // It may have submitted something.
+            self.unsettled.store(true, Ordering::SeqCst);
+        }
         true
     }
 
@@ -488,14 +519,14 @@ impl Executor {
     /// return it. What begins later is not concerned.
     pub fn cancel_operations(&self, error: &Error) {
         let _inside = self.threads.enter();
-        *lock(&self.cancelled) = Some(error.clone());
-        self.cancellations.fetch_add(1, Ordering::SeqCst);
         let live = lock(&self.tasks).take_foreground();
         self.cancel(live, error);
         self.settle();
     }
 
     fn cancel(&self, tasks: Vec<Arc<dyn Task>>, error: &Error) {
+        *lock(&self.cancelled) = Some(error.clone());
+        self.cancellations.fetch_add(1, Ordering::SeqCst);
         for task in tasks {
             task.cancel(error.clone());
             if !task.is_background() {
@@ -529,6 +560,6 @@ impl Executor {
 
     fn complete_all(&self, tasks: Vec<Arc<dyn Task>>) {
         self.cancel(tasks, &Error::new(libc::EINTR, "the context was destroyed"));
-        while self.run_completion() {}
+        while self.complete(1) {}
     }
 }

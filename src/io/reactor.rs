@@ -43,6 +43,8 @@ struct State<W> {
     links: Vec<Link<W>>,
     waits: BTreeMap<u64, Wait>,
     timers: BTreeMap<(Instant, u64), Waker>,
+    /// Those that need not be on time: a thread that waits in recv(2) does not look at the clock for them.
+    lazy_timers: BTreeMap<(Instant, u64), Waker>,
     next_id: u64,
     epoll: Option<Epoll>,
     sleep: Sleep,
@@ -74,6 +76,7 @@ impl<W: Wire> Reactor<W> {
             links: Vec::new(),
             waits: BTreeMap::new(),
             timers: BTreeMap::new(),
+            lazy_timers: BTreeMap::new(),
             next_id: 0,
             epoll: None,
             sleep: Sleep::Awake,
@@ -211,6 +214,20 @@ impl<W: Wire> Reactor<W> {
     /// Does nothing for a while.
     pub async fn sleep(&self, duration: Duration) {
         let _over = self.until(self.now() + duration, std::future::pending::<Result<()>>()).await;
+    }
+
+    /// Does nothing for a while, or somewhat longer.
+    pub async fn sleep_lazily(&self, duration: Duration) {
+        let end = self.now() + duration;
+        let timer = LazyTimerGuard { reactor: self, key: (end, self.state().take_id()) };
+        poll_fn(|context| {
+            if self.now() >= end {
+                return Poll::Ready(());
+            }
+            self.state().lazy_timers.insert(timer.key, context.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Sends what is queued, as far as the sockets take it.
@@ -405,7 +422,7 @@ impl<W: Wire> State<W> {
 
     /// Whether a thread that sleeps until then waits for too little.
     fn is_missed(&self, until: Option<Instant>) -> bool {
-        let earlier = self.deadline().is_some_and(|deadline| until.is_none_or(|until| deadline < until));
+        let earlier = self.alarm().is_some_and(|alarm| until.is_none_or(|until| alarm < until));
         earlier || self.links.iter().any(|link| link.stream.is_some() && link.wanted() & !link.watched != 0)
     }
 
@@ -418,12 +435,13 @@ impl<W: Wire> State<W> {
     fn is_time_to_look(&mut self) -> bool {
         const EACH: u32 = 16;
         self.received = self.received.wrapping_add(1);
-        self.received.is_multiple_of(EACH) && self.links.iter().any(|link| link.wire.in_flight() > 0)
+        self.received.is_multiple_of(EACH)
     }
 
     /// When a turn that waits is to end.
     fn alarm(&self) -> Option<Instant> {
-        self.links.iter().filter_map(|link| link.wire.next_tick()).chain(self.deadline()).min()
+        let lazy = self.lazy_timers.first_key_value().map(|((instant, _), _)| *instant);
+        self.links.iter().filter_map(|link| link.wire.next_tick()).chain(self.deadline()).chain(lazy).min()
     }
 
     /// See [`Reactor::receive_once`]. Sends what is queued first.
@@ -506,11 +524,12 @@ impl<W: Wire> State<W> {
     }
 
     fn expire(&mut self, now: Instant) {
-        while let Some(entry) = self.timers.first_entry() {
-            if entry.key().0 > now {
-                break;
+        for timers in [&mut self.timers, &mut self.lazy_timers] {
+            while let Some(entry) = timers.first_entry()
+                && entry.key().0 <= now
+            {
+                entry.remove().wake();
             }
-            entry.remove().wake();
         }
         // From the end, where a connection that is lost goes.
         for index in (0..self.links.len()).rev() {
@@ -544,6 +563,9 @@ impl<W: Wire> State<W> {
 
     /// Brings the epoll descriptor up to date: POLLOUT where bytes are left, the alarm at the next deadline.
     fn update_epoll(&mut self) {
+        if self.epoll.is_none() {
+            return;
+        }
         let deadline = self.alarm();
         let Some(epoll) = &mut self.epoll else { return };
         for link in &mut self.links {
@@ -575,6 +597,17 @@ impl<W: Wire> Drop for WaitGuard<'_, W> {
         {
             epoll.remove(self.fd);
         }
+    }
+}
+
+struct LazyTimerGuard<'a, W: Wire> {
+    reactor: &'a Reactor<W>,
+    key: (Instant, u64),
+}
+
+impl<W: Wire> Drop for LazyTimerGuard<'_, W> {
+    fn drop(&mut self) {
+        self.reactor.state().lazy_timers.remove(&self.key);
     }
 }
 

@@ -30,15 +30,19 @@ impl ErrorSequence {
     }
 
     /// Whether there is an error that a handle has not heard of.
+    #[inline]
     pub fn has_news(&self, cursor: &ErrorCursor) -> bool {
         self.count.load(Ordering::SeqCst) != cursor.0.load(Ordering::SeqCst)
     }
 
     /// The latest error, if the handle has not heard of it: once, of however many threads.
+    #[inline]
     pub fn check(&self, cursor: &ErrorCursor) -> Result<()> {
-        if !self.has_news(cursor) {
-            return Ok(());
-        }
+        if self.has_news(cursor) { self.tell(cursor) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn tell(&self, cursor: &ErrorCursor) -> Result<()> {
         let latest = lock(&self.latest);
         let count = self.count.load(Ordering::SeqCst);
         match cursor.0.swap(count, Ordering::SeqCst) == count {

@@ -588,13 +588,14 @@ EXTERN int nfs_mount_async(struct nfs_context *nfs, const char *server, const ch
     nfs_cb cb, void *private_data);
 
 /**
- * Tells the server that the export is not used any more. The context can be mounted again. Returns 0 or
- * -errno.
+ * Ends the use of an export. Calls that are under way end with -EINTR first: when this returns, none of them uses a
+ * buffer any more. What was written is made stable; files and directories that are open can only be closed from now on,
+ * which tells an error when that failed. The context can be mounted again. Returns 0 or -errno.
  */
 EXTERN int nfs_umount(struct nfs_context *nfs);
 
 /**
- * Like nfs_umount(), asynchronous. The callback gets 0.
+ * Like nfs_umount(), asynchronous. The callback gets 0; those of calls that are under way come before it.
  */
 EXTERN int nfs_umount_async(struct nfs_context *nfs, nfs_cb cb, void *private_data);
 

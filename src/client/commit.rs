@@ -79,14 +79,13 @@ impl Client {
     /// Returns when all data of the file that was written before is on stable storage, also by writes that are under
     /// way now. Errors are those of [`Client::commit`].
     pub(super) async fn make_stable(&self, session: &Session, inode: &Inode) -> Result<()> {
-        if inode.unstable.retained() == 0 && !inode.order.is_busy() {
+        if inode.order.is_busy() {
+            Box::pin(self.wait_for(session, inode.order.barrier())).await?;
+        }
+        if inode.unstable.retained() == 0 {
             return Ok(());
         }
-        let barrier_and_commit = async {
-            self.wait_for(session, inode.order.barrier()).await?;
-            self.commit(session, inode).await
-        };
-        Box::pin(barrier_and_commit).await
+        Box::pin(self.commit(session, inode)).await
     }
 
     /// Waits for other operations, which may have no deadline, no longer than a call of this one may take.
@@ -103,7 +102,10 @@ impl Client {
         if inode.unstable.retained() == 0 {
             return Ok(());
         }
-        let _turn = self.wait_for(session, inode.commit.lock()).await?;
+        let _turn = match inode.commit.try_guard() {
+            Some(turn) => turn,
+            None => self.wait_for(session, inode.commit.lock()).await?,
+        };
         let mut mark = inode.unstable.mark();
         let mut stability = Stability::Unstable;
         for _ in 0..ROUNDS {
@@ -122,7 +124,7 @@ impl Client {
                 }
                 Err(error) => return Err(error),
             }
-            if inode.unstable.writer(mark).is_none() {
+            if !inode.unstable.has_any(mark) {
                 return Ok(());
             }
             self.send_again(session, inode, mark, stability).await?;

@@ -197,6 +197,11 @@ impl Unstable {
         lock(&self.state).count
     }
 
+    /// Whether some of the data up to `mark` is still retained.
+    pub fn has_any(&self, mark: u64) -> bool {
+        self.retained() > 0 && lock(&self.state).by_offset.values().any(|extent| extent.number <= mark)
+    }
+
     /// As whom the data up to `mark` was written, the first of it; None when there is none.
     pub fn writer(&self, mark: u64) -> Option<Credential> {
         let state = lock(&self.state);

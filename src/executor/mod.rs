@@ -104,6 +104,10 @@ impl Wake for Signal {
     }
 }
 
+/// Tells what began before operations were cancelled from what began after it.
+#[derive(Debug, Clone, Copy)]
+pub struct Generation(u64);
+
 /// Most spare signals: as many threads may call at a time without allocating one.
 const SIGNALS: usize = 8;
 
@@ -352,16 +356,17 @@ impl Executor {
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) -> Result<()> {
         let _inside = self.threads.enter(); // whoever shuts down waits for what becomes complete here
-        self.start(operation, done, false).map_err(|(error, _)| error)?;
+        self.start(operation, done, false, None).map_err(|(error, _)| error)?;
         self.submitted();
         Ok(())
     }
 
     /// An operation of a single call begins: it is to be [`Executor::answered`]. EINTR after [`Executor::shut_down`].
-    pub(super) fn begin(&self) -> Result<()> {
+    pub(super) fn begin(&self) -> Result<Generation> {
         // In this order: whoever shuts down waits for those that have begun.
         self.singles.fetch_add(1, Ordering::SeqCst);
-        self.open().inspect_err(|_| {
+        let generation = Generation(self.cancellations.load(Ordering::SeqCst));
+        self.open().map(|()| generation).inspect_err(|_| {
             self.singles.fetch_sub(1, Ordering::SeqCst);
         })
     }
@@ -394,20 +399,25 @@ impl Executor {
         &self,
         operation: impl Future<Output = Result<()>> + Send + 'static,
     ) -> Result<()> {
-        self.start(operation, drop, true).map_err(|(error, _)| error)
+        self.start(operation, drop, true, None).map_err(|(error, _)| error)
     }
 
-    /// As [`Executor::spawn`], for who is inside; an error comes with `done`.
+    /// As [`Executor::spawn`], for who is inside; an error comes with `done`. An operation that `began` before operations
+    /// were cancelled is not started.
     pub(super) fn start<T: Send + 'static, D: FnOnce(Result<T>) + Send + 'static>(
         &self,
         operation: impl Future<Output = Result<T>> + Send + 'static,
         done: D,
         background: bool,
+        began: Option<Generation>,
     ) -> std::result::Result<(), (Error, D)> {
         let task = {
             let mut tasks = lock(&self.tasks);
             if let Err(error) = self.open() {
                 return Err((error, done));
+            }
+            if began.is_some_and(|Generation(began)| self.is_cancelled(began)) {
+                return Err((self.cancellation(), done));
             }
             tasks.insert(background, |id| {
                 Operation::task(operation, done, id, background, self.myself.clone())
@@ -464,8 +474,7 @@ impl Executor {
         }
         // Both at once: nobody may count an operation as neither pending nor completed.
         let mut tasks = lock(&self.tasks);
-        tasks.remove(&*task);
-        if !task.is_background() {
+        if tasks.remove(&*task) && !task.is_background() {
             self.push_completion(&mut lock(&self.completions), Work::Task(task));
         }
     }
@@ -519,14 +528,21 @@ impl Executor {
     /// return it. What begins later is not concerned.
     pub fn cancel_operations(&self, error: &Error) {
         let _inside = self.threads.enter();
-        let live = lock(&self.tasks).take_foreground();
+        let live = {
+            let mut tasks = lock(&self.tasks);
+            self.mark_cancelled(error); // with the lock held: what began before starts no task afterwards
+            tasks.take_foreground()
+        };
         self.cancel(live, error);
         self.settle();
     }
 
-    fn cancel(&self, tasks: Vec<Arc<dyn Task>>, error: &Error) {
+    fn mark_cancelled(&self, error: &Error) {
         *lock(&self.cancelled) = Some(error.clone());
         self.cancellations.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn cancel(&self, tasks: Vec<Arc<dyn Task>>, error: &Error) {
         for task in tasks {
             task.cancel(error.clone());
             if !task.is_background() {
@@ -559,7 +575,9 @@ impl Executor {
     }
 
     fn complete_all(&self, tasks: Vec<Arc<dyn Task>>) {
-        self.cancel(tasks, &Error::new(libc::EINTR, "the context was destroyed"));
+        let error = Error::new(libc::EINTR, "the context was destroyed");
+        self.mark_cancelled(&error);
+        self.cancel(tasks, &error);
         while self.complete(1) {}
     }
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::Executor;
+use super::{Executor, Generation};
 use crate::error::Result;
 use crate::rpc::{Answer, Completion};
 
@@ -37,6 +37,7 @@ pub enum End<T> {
 
 /// An operation with its call under way.
 pub struct CallOperation<C: Call, D> {
+    began: Generation,
     /// Until the call is over.
     executor: Option<Arc<Executor>>,
     /// Until it is known what follows from the reply.
@@ -49,8 +50,9 @@ pub struct CallOperation<C: Call, D> {
 impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> CallOperation<C, D> {
     /// To be told the reply to the call. `done` is told the end.
     pub fn begin(executor: &Arc<Executor>, call: C, done: D) -> Result<Box<Self>> {
-        executor.begin()?;
+        let began = executor.begin()?;
         Ok(Box::new(Self {
+            began,
             executor: Some(executor.clone()),
             call: Some(call),
             reply: None,
@@ -81,9 +83,10 @@ impl<C: Call, D: FnOnce(Result<C::Output>) + Send + 'static> SingleCall for Call
         match self.call.take()?.end(self.reply.take()?) {
             End::Nothing(result) => self.result = Some(result),
             End::More(rest) => {
-                let (error, done) = executor.start(rest, self.done, false).err()?;
+                let began = self.began;
+                let (error, done) = executor.start(rest, self.done, false, Some(began)).err()?;
                 let result = Some(Err(error));
-                self = Box::new(Self { executor: None, call: None, reply: None, result, done });
+                self = Box::new(Self { began, executor: None, call: None, reply: None, result, done });
             }
         }
         Some(self)

@@ -137,11 +137,15 @@ impl Tasks {
         task
     }
 
-    pub fn remove(&mut self, task: &dyn Task) {
-        if self.live.get_mut(task.id()).and_then(Option::take).is_some() {
+    /// False when it is not here any more: whoever has taken it goes on with it. Its id may be another's by now.
+    pub fn remove(&mut self, task: &dyn Task) -> bool {
+        let same = |live: &mut Arc<dyn Task>| std::ptr::addr_eq(Arc::as_ptr(live), task);
+        let removed = self.live.get_mut(task.id()).and_then(|place| place.take_if(same)).is_some();
+        if removed {
             self.free.push(task.id());
             self.foreground -= usize::from(!task.is_background());
         }
+        removed
     }
 
     /// Those that somebody waits for.

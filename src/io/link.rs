@@ -76,6 +76,8 @@ pub struct Link<W> {
     pub registered: c_short,
     /// The events that a thread which sleeps in poll(2) or recv(2) waits for.
     pub watched: c_short,
+    /// It has not been used for a while: it is worth a look at the clock.
+    pub was_idle: bool,
 }
 
 /// What a thread needs to wait for the next bytes of a link while others use that.
@@ -92,7 +94,7 @@ const FAIR_SHARE: usize = 8 << 20;
 
 impl<W: Wire> Link<W> {
     pub fn new(id: LinkId, wire: W, stream: Option<Stream>) -> Self {
-        Self { id, wire, stream: stream.map(Arc::new), registered: POLL_IN, watched: 0 }
+        Self { id, wire, stream: stream.map(Arc::new), registered: POLL_IN, watched: 0, was_idle: false }
     }
 
     /// Whether this is still its stream.
@@ -106,6 +108,7 @@ impl<W: Wire> Link<W> {
 
     pub fn flush(&mut self) -> Result<()> {
         if self.stream.is_some() && self.wire.look_first() {
+            self.was_idle = true;
             self.receive()?;
         }
         let Some(stream) = &self.stream else { return Ok(()) };

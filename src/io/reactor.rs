@@ -435,7 +435,9 @@ impl<W: Wire> State<W> {
     fn is_time_to_look(&mut self) -> bool {
         const EACH: u32 = 16;
         self.received = self.received.wrapping_add(1);
-        self.received.is_multiple_of(EACH)
+        let was_idle =
+            self.links.iter_mut().fold(false, |any, link| any | std::mem::take(&mut link.was_idle));
+        was_idle || self.received.is_multiple_of(EACH)
     }
 
     /// When a turn that waits is to end.

@@ -6,51 +6,24 @@
 //! At most one thread at a time waits, in poll(2) or recv(2). What others queue meanwhile, they send themselves; when
 //! that does not suffice (an earlier deadline, a socket that is full) they wake the one that waits.
 
+mod state;
+
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use libc::c_short;
 
-use super::link::{Lease, Link, LinkId, Wire};
-use super::socket::{PATIENCE, Stream};
+use super::link::{Link, LinkId, Wire};
+use super::socket::Stream;
 use super::waiter::{Epoll, Notifier, POLL_IN, close_all, poll};
 use crate::error::{Error, Result};
-
-struct Wait {
-    fd: RawFd,
-    events: c_short,
-    ready: bool,
-    waker: Waker,
-}
-
-/// What the thread does that runs the event loop.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sleep {
-    Awake,
-    /// It waits in recv(2), where it cannot be woken, for [`PATIENCE`] at most.
-    Receiving,
-    /// It waits in poll(2), until then.
-    Polling(Option<Instant>),
-}
-
-struct State<W> {
-    links: Vec<Link<W>>,
-    waits: BTreeMap<u64, Wait>,
-    timers: BTreeMap<(Instant, u64), Waker>,
-    /// Those that need not be on time: a thread that waits in recv(2) does not look at the clock for them.
-    lazy_timers: BTreeMap<(Instant, u64), Waker>,
-    next_id: u64,
-    epoll: Option<Epoll>,
-    sleep: Sleep,
-    /// Turns that have waited in recv(2).
-    received: u32,
-}
+use state::{Sleep, State, Wait, Watched, pollfd};
 
 /// See the module.
 pub struct Reactor<W> {
@@ -61,13 +34,6 @@ pub struct Reactor<W> {
     polling: AtomicBool,
     /// See [`Reactor::abandon`].
     abandoned: AtomicBool,
-}
-
-/// What one entry of poll(2) stands for: descriptors may be closed and their numbers used again meanwhile.
-enum Watched {
-    Link(LinkId, Arc<Stream>),
-    Wait(u64),
-    Notifier,
 }
 
 impl<W: Wire> Reactor<W> {
@@ -389,199 +355,6 @@ impl<W: Wire> Reactor<W> {
         }
         state.finish_turn(self.now());
         Ok(())
-    }
-}
-
-fn pollfd(fd: RawFd, events: c_short) -> libc::pollfd {
-    libc::pollfd { fd, events, revents: 0 }
-}
-
-impl<W: Wire> State<W> {
-    fn take_id(&mut self) -> u64 {
-        self.next_id += 1;
-        self.next_id
-    }
-
-    /// What poll(2) is to look at. It is looked at as long as a thread sleeps.
-    fn watch(&mut self) -> (Vec<libc::pollfd>, Vec<Watched>) {
-        let count = self.links.len() + self.waits.len() + 1;
-        let (mut fds, mut watched) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        for link in &mut self.links {
-            link.watched = link.wanted();
-            if let Some(stream) = &link.stream {
-                fds.push(pollfd(stream.as_raw_fd(), link.watched));
-                watched.push(Watched::Link(link.id, stream.clone()));
-            }
-        }
-        for (id, wait) in &self.waits {
-            fds.push(pollfd(wait.fd, wait.events));
-            watched.push(Watched::Wait(*id));
-        }
-        (fds, watched)
-    }
-
-    /// Whether a thread that sleeps until then waits for too little.
-    fn is_missed(&self, until: Option<Instant>) -> bool {
-        let earlier = self.alarm().is_some_and(|alarm| until.is_none_or(|until| alarm < until));
-        earlier || self.links.iter().any(|link| link.stream.is_some() && link.wanted() & !link.watched != 0)
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let timer = self.timers.first_key_value().map(|((instant, _), _)| *instant);
-        self.links.iter().filter_map(|link| link.wire.deadline()).chain(timer).min()
-    }
-
-    /// Whether it is worth a look at the clock.
-    fn is_time_to_look(&mut self) -> bool {
-        const EACH: u32 = 16;
-        self.received = self.received.wrapping_add(1);
-        let was_idle =
-            self.links.iter_mut().fold(false, |any, link| any | std::mem::take(&mut link.was_idle));
-        was_idle || self.received.is_multiple_of(EACH)
-    }
-
-    /// When a turn that waits is to end.
-    fn alarm(&self) -> Option<Instant> {
-        let lazy = self.lazy_timers.first_key_value().map(|((instant, _), _)| *instant);
-        self.links.iter().filter_map(|link| link.wire.next_tick()).chain(self.deadline()).chain(lazy).min()
-    }
-
-    /// See [`Reactor::receive_once`]. Sends what is queued first.
-    fn lease(&mut self) -> Option<Lease> {
-        self.flush();
-        let mut live = self.links.iter_mut().filter(|link| link.stream.is_some());
-        let (only, another) = (live.next()?, live.next());
-        if another.is_some() || !self.waits.is_empty() {
-            return None;
-        }
-        let lease = only.lease()?;
-        match self.deadline() {
-            Some(deadline) if deadline < Instant::now() + PATIENCE => {
-                self.return_lease(lease, Err(std::io::ErrorKind::WouldBlock.into()));
-                None
-            }
-            _ => {
-                self.sleep = Sleep::Receiving;
-                Some(lease)
-            }
-        }
-    }
-
-    fn return_lease(&mut self, lease: Lease, received: std::io::Result<usize>) {
-        let Some(index) = self.links.iter().position(|link| link.id == lease.link) else { return };
-        if let Err(error) = self.links[index].return_lease(lease, received) {
-            self.lose(index, &error);
-        }
-    }
-
-    fn flush(&mut self) {
-        for index in 0..self.links.len() {
-            if let Err(error) = self.links[index].flush() {
-                self.lose(index, &error);
-            }
-        }
-    }
-
-    fn dispatch(&mut self, fds: &[libc::pollfd], watched: &[Watched]) {
-        for (fd, watched) in fds.iter().zip(watched).filter(|(fd, _)| fd.revents != 0) {
-            match watched {
-                Watched::Link(id, stream) => {
-                    let same = |link: &Link<W>| link.id == *id && link.has(stream);
-                    if fd.revents & !libc::POLLOUT != 0
-                        && let Some(index) = self.links.iter().position(same)
-                    {
-                        self.receive(index);
-                    }
-                }
-                Watched::Wait(id) => {
-                    if let Some(wait) = self.waits.get_mut(id) {
-                        wait.ready = true;
-                        wait.waker.wake_by_ref();
-                    }
-                }
-                Watched::Notifier => {}
-            }
-        }
-    }
-
-    fn receive_all(&mut self) {
-        // From the end, where a connection that is lost goes.
-        for index in (0..self.links.len()).rev() {
-            self.receive(index);
-        }
-    }
-
-    fn receive(&mut self, index: usize) {
-        if let Err(error) = self.links[index].receive() {
-            self.lose(index, &error);
-        }
-    }
-
-    fn finish_turn(&mut self, now: Instant) {
-        self.expire(now);
-        if let Some(epoll) = &mut self.epoll {
-            epoll.acknowledge_alarm(now);
-        }
-        self.update_epoll();
-    }
-
-    fn expire(&mut self, now: Instant) {
-        for timers in [&mut self.timers, &mut self.lazy_timers] {
-            while let Some(entry) = timers.first_entry()
-                && entry.key().0 <= now
-            {
-                entry.remove().wake();
-            }
-        }
-        // From the end, where a connection that is lost goes.
-        for index in (0..self.links.len()).rev() {
-            let wire = &mut self.links[index].wire;
-            let due = wire.deadline().into_iter().chain(wire.next_tick()).any(|due| due <= now);
-            if due && wire.expire(now) {
-                self.lose(index, &Error::new(libc::ETIMEDOUT, "the server says nothing"));
-            }
-        }
-    }
-
-    fn lose(&mut self, index: usize, error: &Error) {
-        let mut link = self.links.swap_remove(index);
-        if link.wire.lost(error) {
-            // The next connection comes from the same port.
-            link.stream.iter().for_each(|stream| stream.abort());
-        } else {
-            link.wire.fail(error);
-        }
-        self.close(&mut link);
-        self.links.push(link); // its calls still fetch their errors here
-    }
-
-    fn close(&self, link: &mut Link<W>) {
-        if let Some(stream) = link.stream.take()
-            && let Some(epoll) = &self.epoll
-        {
-            epoll.remove(stream.as_raw_fd());
-        }
-    }
-
-    /// Brings the epoll descriptor up to date: POLLOUT where bytes are left, the alarm at the next deadline.
-    fn update_epoll(&mut self) {
-        if self.epoll.is_none() {
-            return;
-        }
-        let deadline = self.alarm();
-        let Some(epoll) = &mut self.epoll else { return };
-        for link in &mut self.links {
-            let wanted = link.wanted();
-            if let Some(stream) = &link.stream
-                && wanted != link.registered
-                && epoll.change(stream.as_raw_fd(), wanted).is_ok()
-            {
-                link.registered = wanted;
-            }
-        }
-        if let Some(deadline) = deadline {
-            epoll.alarm(deadline);
-        }
     }
 }
 

@@ -39,10 +39,19 @@ impl Client {
     }
 
     /// What the server says of an open file, with all that was written.
-    pub(super) async fn current_attributes(&self, session: &Session, inode: &Inode) -> Result<Attributes> {
+    pub(super) async fn current_attributes(
+        &self,
+        session: &Session,
+        inode: &Arc<Inode>,
+    ) -> Result<Attributes> {
+        let mut looks_at_length = true;
         loop {
             let attributes = session.nfs.getattr(&inode.handle).await?;
-            if !self.is_uncertain(&session.mounted, inode) {
+            // Shorter than what was written: another client has truncated it, or the server has restarted unnoticed.
+            let is_short = std::mem::take(&mut looks_at_length)
+                && inode.unstable.retained() > 0
+                && attributes.size < inode.unstable.end();
+            if !is_short && !self.is_uncertain(&session.mounted, inode) {
                 return Ok(attributes);
             }
             Box::pin(self.commit(session, inode)).await?;
@@ -50,7 +59,7 @@ impl Client {
     }
 
     /// Where an open file ends.
-    pub(super) async fn size(&self, session: &Session, inode: &Inode) -> Result<u64> {
+    pub(super) async fn size(&self, session: &Session, inode: &Arc<Inode>) -> Result<u64> {
         Ok(self.current_attributes(session, inode).await?.size)
     }
 
@@ -63,7 +72,7 @@ impl Client {
         }
     }
 
-    async fn set_open(&self, session: &Session, inode: &Inode, set: &SetAttributes) -> Result<()> {
+    async fn set_open(&self, session: &Session, inode: &Arc<Inode>, set: &SetAttributes) -> Result<()> {
         let Some(size) = set.size else {
             // A WRITE that is sent again later would change the times, or not be allowed any more.
             match self.make_stable(session, inode).await {

@@ -4,7 +4,7 @@
 //! [`Client::make_stable`]. Whoever shows what the server has (READ, sizes) asks [`Client::is_uncertain`] after its
 //! reply, and calls [`Client::commit`] then, which is about what has been acknowledged only.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,8 @@ use super::mount::Mounted;
 use super::session::{Session, Shared};
 use super::{Client, File};
 use crate::error::{Error, Result};
-use crate::executor::all;
+use crate::executor::{Promise, all};
+use crate::io::Source;
 use crate::sync::lock;
 use crate::v3::{Nfs, Stability};
 
@@ -32,8 +33,24 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// How often data is sent again in one go before it is an error: with each round the server has restarted once more.
 const ROUNDS: u32 = 8;
 
+/// How long a write that waits for room sleeps before it looks again, the first time and at most.
+const ROOM_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_ROOM_PAUSE: Duration = Duration::from_millis(16);
+
 /// COMMITs that are under way at a time.
 const WINDOW: usize = 32;
+
+/// See [`Client::reserve`].
+pub struct Reservation {
+    in_flight: Arc<AtomicUsize>,
+    length: usize,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.in_flight.fetch_sub(self.length, Ordering::Relaxed);
+    }
+}
 
 impl Client {
     /// Bytes of data that the server may lose.
@@ -42,25 +59,33 @@ impl Client {
     }
 
     /// Whether the server may show older data, and another size, than was acknowledged.
-    pub(super) fn is_uncertain(&self, mounted: &Mounted, inode: &Inode) -> bool {
-        inode.unstable.retained() > 0 && mounted.lives.is_unchecked()
+    pub(super) fn is_uncertain(&self, mounted: &Mounted, inode: &Arc<Inode>) -> bool {
+        inode.unstable.is_older(mounted.lives.current())
     }
 
     /// As [`Client::is_uncertain`], for any file of the mount.
     pub(super) fn is_any_uncertain(&self, mounted: &Mounted) -> bool {
-        self.retained() > 0 && mounted.lives.is_unchecked()
+        self.retained() > 0
+            && mounted.lives.is_unchecked()
+            && mounted.inodes.dirty().iter().any(|inode| self.is_uncertain(mounted, inode))
     }
 
-    /// The connection was lost and another one made: what was acknowledged before may be lost.
-    pub(super) fn connection_was_replaced(self: &Arc<Self>, mounted: &Mounted) {
+    /// What was acknowledged before may be lost: the connection had to be made again, or the verifier has changed.
+    pub(super) fn another_life(&self, mounted: &Mounted) {
         mounted.lives.begin_another();
         if self.retained() == 0 {
             return mounted.lives.checked(mounted.lives.current());
         }
-        let client = self.clone();
+        let Some(client) = self.myself.upgrade() else { return };
+        if self.checking.swap(true, Ordering::SeqCst) {
+            return;
+        }
         let check = async move {
-            // Whoever reads meanwhile waits for it, or tries again.
-            let _ = client.check_all(&client.session()?).await;
+            if let Ok(session) = client.session() {
+                // Whoever reads meanwhile waits for it, or tries again.
+                let _ = client.check_all(&session).await;
+            }
+            client.checking.store(false, Ordering::SeqCst);
             Ok(())
         };
         let _ends_with_the_context = self.executor.spawn_background(check);
@@ -78,7 +103,7 @@ impl Client {
 
     /// Returns when all data of the file that was written before is on stable storage, also by writes that are under
     /// way now. Errors are those of [`Client::commit`].
-    pub(super) async fn make_stable(&self, session: &Session, inode: &Inode) -> Result<()> {
+    pub(super) async fn make_stable(&self, session: &Session, inode: &Arc<Inode>) -> Result<()> {
         if inode.order.is_busy() {
             Box::pin(self.wait_for(session, inode.order.barrier())).await?;
         }
@@ -98,7 +123,7 @@ impl Client {
 
     /// Returns when all data of the file that has been acknowledged is on stable storage. An error that is final has
     /// been recorded for the handles of the writers; the data is given up then, and only then.
-    pub(super) async fn commit(&self, session: &Session, inode: &Inode) -> Result<()> {
+    pub(super) async fn commit(&self, session: &Session, inode: &Arc<Inode>) -> Result<()> {
         if inode.unstable.retained() == 0 {
             return Ok(());
         }
@@ -135,16 +160,37 @@ impl Client {
 
     /// Sends what the server has lost, unstable first, and stable when that was lost too. Old data must not overtake
     /// new data, so that no other WRITE is under way meanwhile.
+    ///
+    /// It runs by itself: should this operation be overdue, the WRITEs are still on their way, and nothing newer must
+    /// be sent before they are answered. They have no deadline for that reason.
     async fn send_again(
         &self,
         session: &Session,
-        inode: &Inode,
+        inode: &Arc<Inode>,
+        mark: u64,
+        stability: Stability,
+    ) -> Result<()> {
+        let over = || Error::new(libc::EINTR, "the context is being destroyed");
+        let (client, promise) = (self.myself.upgrade().ok_or_else(over)?, Promise::new());
+        let (own, inode, kept) = (Session::begin(session.shared().clone()), inode.clone(), promise.clone());
+        self.executor.spawn_background(async move {
+            kept.keep(client.send_lost(&own, &inode, mark, stability).await);
+            Ok(())
+        })?;
+        self.reactor.flush();
+        self.wait_for(session, promise.kept()).await?
+    }
+
+    async fn send_lost(
+        &self,
+        session: &Session,
+        inode: &Arc<Inode>,
         mark: u64,
         stability: Stability,
     ) -> Result<()> {
         let _alone = self.wait_for(session, inode.order.exclusive()).await?;
         for Lost { offset, data, writer } in inode.unstable.lost(mark)? {
-            let nfs = session.nfs.as_user(&writer);
+            let nfs = session.nfs.as_user(&writer).without_timeout();
             match self.send(session, &nfs, inode, offset, &data, stability).await {
                 Ok(()) => {}
                 Err(error) if is_final(&error) => {
@@ -215,35 +261,54 @@ impl Client {
 impl Client {
     /// Whether a write has to wait until other data is stable.
     pub(super) fn is_full(&self) -> bool {
-        self.retained.load(Ordering::Relaxed) > MOST_RETAINED
+        let retained = self.retained.load(Ordering::Relaxed);
+        retained > MOST_RETAINED || retained + self.in_flight.load(Ordering::Relaxed) > 2 * MOST_RETAINED
+    }
+
+    /// Data that is being sent will have to be retained, as long as the result lives.
+    pub(super) fn reserve(&self, from: &Source, stability: Stability) -> Reservation {
+        let length = if stability == Stability::Unstable { from.len() } else { 0 };
+        self.in_flight.fetch_add(length, Ordering::Relaxed);
+        Reservation { in_flight: self.in_flight.clone(), length }
     }
 
     /// Before a write, when [`Client::is_full`]: makes data stable, that of the files with the most of it first, until
-    /// half of the memory is free, so that not every write has to.
-    pub(super) async fn make_room(&self, session: &Session) -> Result<()> {
-        let _turn = self.wait_for(session, self.making_room.lock()).await?;
+    /// half of the memory is free, so that not every write has to. Nobody waits for a file whose COMMIT is not answered
+    /// when others make room.
+    pub(super) async fn make_room(self: &Arc<Self>, session: &Session) -> Result<()> {
+        let deadline = session.nfs.deadline_of_piece();
+        let mut pause = ROOM_PAUSE;
         while self.is_full() {
             let mut left = self.retained();
-            let mut chosen = session.mounted.inodes.dirty();
-            chosen.retain(|inode| {
-                let is_enough = left <= MOST_RETAINED / 2;
+            for inode in session.mounted.inodes.dirty() {
+                if left <= MOST_RETAINED / 2 {
+                    break;
+                }
                 left = left.saturating_sub(inode.unstable.retained());
-                !is_enough
-            });
-            if chosen.is_empty() {
-                return Ok(()); // what is retained belongs to a mount that has ended
+                self.commit_alone(session.shared(), &inode);
             }
-            match self.commit_all(session, &chosen).await {
-                Err(error) if !is_final(&error) => return Err(error),
-                _ => {} // recorded for those whom it concerns
+            if deadline.is_some_and(|deadline| self.reactor.now() >= deadline) {
+                return Err(Error::new(
+                    libc::ETIMEDOUT,
+                    "the server did not make earlier data stable in time",
+                ));
             }
+            self.reactor.sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_ROOM_PAUSE);
         }
         Ok(())
     }
 
     /// After a write: a COMMIT that nobody waits for, when much is retained for the file.
     pub(super) fn limit_retained(self: &Arc<Self>, shared: &Arc<Shared>, inode: &Arc<Inode>) {
-        if inode.unstable.retained() <= MUCH_RETAINED || inode.early_commit.swap(true, Ordering::SeqCst) {
+        if inode.unstable.retained() > MUCH_RETAINED {
+            self.commit_alone(shared, inode);
+        }
+    }
+
+    /// A COMMIT that nobody waits for, unless there is one already.
+    fn commit_alone(self: &Arc<Self>, shared: &Arc<Shared>, inode: &Arc<Inode>) {
+        if inode.early_commit.swap(true, Ordering::SeqCst) {
             return;
         }
         let (client, session, inode) = (self.clone(), Session::begin(shared.clone()), inode.clone());
@@ -268,26 +333,32 @@ impl Client {
     }
 
     /// One look at what is retained: makes old data stable, and all data that may be lost. Returns when to look again.
-    async fn flush_old(self: &Arc<Self>) -> Option<Duration> {
+    fn flush_old(self: &Arc<Self>) -> Option<Duration> {
         let session = self.session().ok()?;
         let (now, mounted) = (self.reactor.now(), &session.mounted);
-        if self.is_any_uncertain(mounted) {
-            let _told_to_whom_it_concerns = self.check_all(&session).await;
-        }
         let age = |inode: &Arc<Inode>| {
             inode.unstable.since().map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
         };
-        let mut old = mounted.inodes.dirty();
-        old.retain(|inode| age(inode) >= OLD);
-        let _told_to_whom_it_concerns = self.commit_all(&session, &old).await;
-        let oldest = mounted.inodes.dirty().iter().map(age).max()?;
+        let dirty = mounted.inodes.dirty();
+        for inode in &dirty {
+            if age(inode) >= OLD || self.is_uncertain(mounted, inode) {
+                self.commit_alone(session.shared(), inode);
+            }
+        }
+        let oldest = dirty.iter().map(age).max()?;
         Some(if oldest < OLD { OLD - oldest } else { AGAIN })
     }
 
     /// Takes note of the verifier in a reply to WRITE or COMMIT.
-    pub(super) fn note_verifier(&self, mounted: &Mounted, inode: &Inode, verifier: [u8; 8]) {
+    pub(super) fn note_verifier(&self, mounted: &Mounted, inode: &Arc<Inode>, verifier: [u8; 8]) {
         if inode.unstable.note(verifier) {
-            mounted.lives.note(inode.fsid, verifier);
+            self.note_of_file_system(mounted, inode, verifier);
+        }
+    }
+
+    pub(super) fn note_of_file_system(&self, mounted: &Mounted, inode: &Inode, verifier: [u8; 8]) {
+        if mounted.lives.has_changed(inode.fsid, verifier) {
+            self.another_life(mounted);
         }
     }
 }
@@ -299,7 +370,7 @@ async fn flush_old(client: Weak<Client>) -> Result<()> {
         let Some(reactor) = client.upgrade().map(|client| client.reactor.clone()) else { return Ok(()) };
         reactor.sleep_lazily(pause).await; // without holding the context
         let Some(client) = client.upgrade() else { return Ok(()) };
-        match client.flush_old().await {
+        match client.flush_old() {
             Some(next) => pause = next,
             None => {
                 client.flushing.store(false, Ordering::SeqCst);

@@ -1,7 +1,6 @@
 //! Reading and writing: large transfers in pieces of the server's size, in flight together.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -72,7 +71,13 @@ impl Client {
         Ok(count)
     }
 
-    async fn read_at(&self, session: &Session, inode: &Inode, offset: u64, to: Destination) -> Result<usize> {
+    async fn read_at(
+        &self,
+        session: &Session,
+        inode: &Arc<Inode>,
+        offset: u64,
+        to: Destination,
+    ) -> Result<usize> {
         let piece = session.read_piece;
         if to.len() > piece || offset.checked_add(to.len() as u64).is_none() {
             return Box::pin(self.read_pieces(session, inode, offset, to, piece)).await;
@@ -92,7 +97,7 @@ impl Client {
     async fn read_pieces(
         &self,
         session: &Session,
-        inode: &Inode,
+        inode: &Arc<Inode>,
         offset: u64,
         mut to: Destination,
         piece: usize,
@@ -126,7 +131,7 @@ impl Client {
     pub(super) fn is_complete(
         &self,
         session: &Shared,
-        inode: &Inode,
+        inode: &Arc<Inode>,
         reply: &ReadReply,
         length: usize,
     ) -> bool {
@@ -139,7 +144,7 @@ impl Client {
     pub(super) async fn read_on(
         &self,
         session: &Session,
-        inode: &Inode,
+        inode: &Arc<Inode>,
         at: u64,
         length: usize,
         mut reply: ReadReply,
@@ -242,9 +247,13 @@ impl Client {
             Box::pin(self.make_room(session)).await?;
         }
         {
-            let _order = inode.order.write().await;
+            let _order = match inode.order.try_write() {
+                Some(order) => order,
+                None => Box::pin(self.wait_for(session, inode.order.write())).await?,
+            };
             let life = session.mounted.lives.current();
             let stability = self.stability(file, from);
+            let _reservation = self.reserve(from, stability);
             let began = is_timed(from, stability).then(|| self.reactor.now());
             self.send(session, &session.nfs, inode, offset, from, stability).await?;
             if let Some(began) = began {
@@ -263,12 +272,12 @@ impl Client {
         &self,
         session: &Session,
         nfs: &Nfs,
-        inode: &Inode,
+        inode: &Arc<Inode>,
         offset: u64,
         from: &Source,
         stability: Stability,
     ) -> Result<()> {
-        let piece = session.write_piece;
+        let (piece, life) = (session.write_piece, session.mounted.lives.current());
         let mut copy = None;
         let outcome = if from.len() <= piece {
             let deadline = nfs.deadline_of_piece();
@@ -279,14 +288,27 @@ impl Client {
             }
             finish_write(nfs, inode, offset, from, stability, writing).await?
         } else {
-            Box::pin(write_pieces(nfs, inode, offset, from, piece, stability)).await?
+            match Box::pin(write_pieces(nfs, inode, offset, from, piece, stability)).await {
+                Ok(outcome) => outcome,
+                Err((error, pieces)) => {
+                    // What the server has taken is newer than what was retained of these places.
+                    for (offset, data, outcome) in pieces {
+                        let length = data.len();
+                        let data = if outcome.is_stable { Source::default() } else { self.owned(&data)? };
+                        let written = Written { offset, data, length, life };
+                        self.written(&session.mounted, inode, written, &outcome, nfs);
+                    }
+                    return Err(error);
+                }
+            }
         };
         let data = match copy {
             Some(copy) => copy,
             None if outcome.is_stable => Source::default(),
             None => self.owned(from)?,
         };
-        self.written(&session.mounted, inode, offset..offset + from.len() as u64, data, &outcome, nfs);
+        let written = Written { offset, data, length: from.len(), life };
+        self.written(&session.mounted, inode, written, &outcome, nfs);
         Ok(())
     }
 
@@ -294,56 +316,77 @@ impl Client {
     pub(super) fn written(
         &self,
         mounted: &Mounted,
-        inode: &Inode,
-        range: Range<u64>,
-        data: Source,
+        inode: &Arc<Inode>,
+        written: Written,
         outcome: &WriteOutcome,
         nfs: &Nfs,
     ) {
+        let Written { offset, data, length, life } = written;
         let verifier = outcome.verifier;
         if outcome.is_stable {
             self.note_verifier(mounted, inode, verifier);
-            return inode.unstable.forget(range);
+            return inode.unstable.forget(offset..offset + length as u64);
         }
         let of_all = (!outcome.restarted).then_some(verifier);
         let now = || self.reactor.now();
-        if inode.unstable.retain(range.start, data, of_all, &nfs.credential, now) {
-            mounted.lives.note(inode.fsid, verifier);
+        if inode.unstable.retain(offset, data, of_all, life, &nfs.credential, now) {
+            self.note_of_file_system(mounted, inode, verifier);
         }
         if outcome.restarted {
-            mounted.lives.begin_another();
+            self.another_life(mounted);
         }
     }
 }
 
-/// Writes in pieces of a size that the server takes, many at a time.
+/// Data that the server has taken.
+pub(super) struct Written {
+    pub offset: u64,
+    /// To be retained, if it is not stable.
+    pub data: Source,
+    pub length: usize,
+    /// The life of the server in which it was sent.
+    pub life: u64,
+}
+
+/// A piece that the server has taken.
+type TakenPiece = (u64, Source, WriteOutcome);
+
+/// Writes in pieces of a size that the server takes, many at a time. After an error no piece is under way any more.
 async fn write_pieces(
     nfs: &Nfs,
-    inode: &Inode,
+    inode: &Arc<Inode>,
     offset: u64,
     from: &Source,
     piece: usize,
     stability: Stability,
-) -> Result<WriteOutcome> {
+) -> std::result::Result<WriteOutcome, (Error, Vec<TakenPiece>)> {
     let mut flight = VecDeque::new();
-    let (mut sent, mut outcome) = (0, None);
+    let (mut sent, mut taken, mut failed) = (0, Vec::new(), None);
     loop {
-        while flight.len() < WINDOW && sent < from.len() {
+        while failed.is_none() && flight.len() < WINDOW && sent < from.len() {
             let (data, at) = (from.slice(sent, piece), offset + sent as u64);
             sent += data.len();
             let writing = nfs.write(&inode.handle, at, data.clone(), stability, nfs.deadline_of_piece());
             flight.push_back((writing, at, data));
         }
         let Some((writing, at, data)) = flight.pop_front() else { break };
-        outcome = WriteOutcome::and(outcome, finish_write(nfs, inode, at, &data, stability, writing).await?);
+        match finish_write(nfs, inode, at, &data, stability, writing).await {
+            Ok(outcome) => taken.push((at, data, outcome)),
+            Err(error) => failed = failed.or(Some(error)),
+        }
     }
-    outcome.ok_or_else(|| Error::new(libc::EINVAL, "there is nothing to write"))
+    let outcome = taken.iter().fold(None, |before, (_, _, next)| WriteOutcome::and(before, *next));
+    match (failed, outcome) {
+        (None, Some(outcome)) => Ok(outcome),
+        (Some(error), _) => Err((error, taken)),
+        (None, None) => Err((Error::new(libc::EINVAL, "there is nothing to write"), taken)),
+    }
 }
 
 /// Waits until a piece has been written.
 async fn finish_write(
     nfs: &Nfs,
-    inode: &Inode,
+    inode: &Arc<Inode>,
     at: u64,
     data: &Source,
     stability: Stability,
@@ -359,7 +402,7 @@ async fn finish_write(
 /// Sends the rest when the server takes less than it was sent, and again when it is busy. The rest has one deadline.
 pub(super) async fn write_on(
     nfs: &Nfs,
-    inode: &Inode,
+    inode: &Arc<Inode>,
     at: u64,
     data: &Source,
     stability: Stability,

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::data::{WriteOutcome, check, write_on};
+use super::commit::Reservation;
+use super::data::{WriteOutcome, Written, check, write_on};
 use super::session::{Session, Shared};
 use super::{Client, File};
 use crate::error::{Error, Result};
@@ -120,7 +121,9 @@ impl Client {
             file.inode.pages.invalidate();
             let (offset, stability, data) = (claim.offset, self.stability(&file, &from), from.clone());
             let (client, own, life) = (self.clone(), shared.clone(), shared.mounted.lives.current());
-            let write = Write { client, claim, order: Some(order), shared: own, data, stability, life };
+            let _reservation = self.reserve(&from, stability);
+            let order = Some(order);
+            let write = Write { client, claim, order, shared: own, data, stability, life, _reservation };
             let call = CallOperation::begin(&self.executor, write, done)?;
             shared.nfs.submit_write(&file.handle, offset, from, stability, call);
             Ok(None)
@@ -207,6 +210,7 @@ struct Write {
     stability: Stability,
     /// The life of the server that it was sent in.
     life: u64,
+    _reservation: Reservation,
 }
 
 impl Call for Write {
@@ -232,8 +236,9 @@ impl Call for Write {
 impl Write {
     fn taken(&mut self, outcome: WriteOutcome) {
         let (mounted, inode) = (&self.shared.mounted, &self.claim.file.inode);
-        let range = self.claim.offset..self.claim.offset + self.data.len() as u64;
-        self.client.written(mounted, inode, range, self.data.clone(), &outcome, &self.shared.nfs);
+        let (offset, data, length) = (self.claim.offset, self.data.clone(), self.data.len());
+        let written = Written { offset, data, length, life: self.life };
+        self.client.written(mounted, inode, written, &outcome, &self.shared.nfs);
         self.order = None; // who makes the data stable may want to be alone
         if !outcome.is_stable {
             self.client.watch_retained(mounted, self.life);

@@ -25,6 +25,10 @@ use crate::v3::{Lock, LockCall, LockOwner, LockStatus};
 /// How long to wait for calls that may still be carried out.
 const STRAY_TIME: Duration = Duration::from_millis(10);
 
+/// How long to wait before a server in its grace period is asked again to take locks back, and for how long.
+const GRACE_PAUSE: Duration = Duration::from_millis(200);
+const GRACE_TIME: Duration = Duration::from_secs(120);
+
 /// How long the server is given to take back the locks of a file that is closed.
 const CLOSE_TIME: Duration = Duration::from_secs(5);
 
@@ -220,7 +224,10 @@ impl Client {
         let deadline = session.nfs.deadline;
         let base = match at.whence {
             libc::SEEK_SET => 0,
-            libc::SEEK_CUR => file.position.get(),
+            libc::SEEK_CUR => {
+                let _turn = self.turn(file).await?;
+                file.position.get()
+            }
             libc::SEEK_END => self.size(&session, &file.inode).await?,
             whence => return Err(Error::new(libc::EINVAL, format!("whence {whence} is unknown"))),
         };
@@ -247,7 +254,7 @@ impl Client {
             if status == LockStatus::Granted {
                 let Err(error) = open() else { return Ok(()) };
                 mounted.locks.remember(wanted.file, file.locking.state(), 0);
-                self.give_back(mounted, wanted.owner, self.reactor.now() + CLOSE_TIME).await;
+                self.give_back(mounted, wanted.owner, self.reactor.now() + CLOSE_TIME, false).await;
                 return Err(error);
             }
             if status == LockStatus::Blocked {
@@ -267,7 +274,16 @@ impl Client {
         let Some(state) = file.locking.state.get() else { return };
         let Some(mounted) = lock(&self.mounted).clone() else { return };
         let time = self.settings().timeout.map_or(CLOSE_TIME, |timeout| timeout.min(CLOSE_TIME));
-        self.give_back(&mounted, state.owner(), self.reactor.now() + time).await;
+        let owner = state.owner();
+        if self.give_back(&mounted, owner, self.reactor.now() + time, false).await {
+            return;
+        }
+        // Closing does not wait for the end of a grace period.
+        let Some(client) = self.myself.upgrade() else { return };
+        let _ends_with_the_context = self.executor.spawn_background(async move {
+            client.give_back(&mounted, owner, client.reactor.now() + GRACE_TIME, true).await;
+            Ok(())
+        });
     }
 
     /// Gives back all locks of all files of a mount that has ended.
@@ -275,10 +291,10 @@ impl Client {
         let owners = mounted.locks.close();
         let Some((first, others)) = owners.split_first() else { return };
         // The first one tells whether a new connection is needed.
-        self.give_back(mounted, *first, deadline).await;
+        self.give_back(mounted, *first, deadline, true).await;
         let others = others.iter().map(|owner| {
             Box::pin(async {
-                self.give_back(mounted, *owner, deadline).await;
+                self.give_back(mounted, *owner, deadline, true).await;
                 Ok(())
             })
         });
@@ -297,20 +313,37 @@ impl Client {
         let _ = self.executor.run_last(self.reactor.until(deadline, release));
     }
 
-    async fn give_back(&self, mounted: &Arc<Mounted>, owner: LockOwner, deadline: Instant) {
+    /// False when the server is in its grace period, in which it takes nothing back; who is `patient` waits for its end.
+    async fn give_back(
+        &self,
+        mounted: &Arc<Mounted>,
+        owner: LockOwner,
+        deadline: Instant,
+        patient: bool,
+    ) -> bool {
         while let Some(holder) = mounted.locks.holder(owner) {
             holder.locking.forget(0, 0); // from here on nobody takes them again
             let turn = async { Ok(holder.locking.turn().await) };
-            let Ok(_turn) = self.reactor.until(deadline, turn).await else { return };
+            let Ok(_turn) = self.reactor.until(deadline, turn).await else { return true };
             let everything = Lock { file: holder.file, owner, exclusive: true, offset: 0, length: 0 };
             let unlock = self.ask(mounted, &holder.locking, LockCall::Unlock, &everything, Some(deadline));
             match unlock.await {
+                // They may have been taken again already.
+                Ok(LockStatus::GracePeriod) if !patient => return false,
+                Ok(LockStatus::GracePeriod) => self.reactor.sleep(GRACE_PAUSE).await,
                 // A server that has restarted since knows nothing of the locks anyway.
-                Ok(_) if holder.unanswered == 0 => return mounted.locks.forget(owner),
+                Ok(_) if holder.unanswered == 0 => {
+                    mounted.locks.forget(owner);
+                    return true;
+                }
                 Ok(_) => self.reactor.sleep(STRAY_TIME).await,
-                Err(_) => return,
+                Err(_) => return true,
+            }
+            if self.reactor.now() >= deadline {
+                return true;
             }
         }
+        true
     }
 }
 

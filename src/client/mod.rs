@@ -32,7 +32,7 @@ use std::future::Future;
 use std::ops::Deref;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 pub use crate::attributes::{Attributes, FileSystem, Time};
 pub use crate::v3::{Acl, AclEntry, Export};
@@ -47,7 +47,7 @@ pub use path::LastLink;
 pub use settings::Settings;
 
 use crate::error::{Error, Result};
-use crate::executor::{AsyncMutex, Executor, ServiceThread};
+use crate::executor::{Executor, ServiceThread};
 use crate::io::Reactor;
 use crate::rpc::Connection;
 use crate::sync::lock;
@@ -67,8 +67,11 @@ pub struct Client {
     working_directory: Mutex<Vec<u8>>,
     /// Bytes of written data that the server may lose, of all files.
     retained: Arc<AtomicUsize>,
-    /// Held by whoever makes some of it stable because there is too much.
-    making_room: AsyncMutex,
+    /// Bytes of data on its way that will have to be retained.
+    in_flight: Arc<AtomicUsize>,
+    /// A task finds out whether the server has what was acknowledged.
+    checking: AtomicBool,
+    myself: Weak<Client>,
     /// A task makes stable what is old.
     flushing: AtomicBool,
     write_policy: WritePolicy,
@@ -80,7 +83,7 @@ impl Client {
     pub fn new(settings: Settings) -> Result<Arc<Self>> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         let reactor = Arc::new(Reactor::new()?);
-        Ok(Arc::new(Self {
+        Ok(Arc::new_cyclic(|myself| Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             executor: Executor::new(reactor.clone()),
             reactor,
@@ -89,7 +92,9 @@ impl Client {
             working_directory: Mutex::new(b"/".to_vec()),
             shared: Mutex::new(None),
             retained: Arc::default(),
-            making_room: AsyncMutex::default(),
+            in_flight: Arc::default(),
+            checking: AtomicBool::new(false),
+            myself: myself.clone(),
             flushing: AtomicBool::new(false),
             write_policy: WritePolicy::default(),
             service: Mutex::new(None),

@@ -342,6 +342,7 @@ impl Client {
             Ok(())
         };
         let _unheard = join(self.reactor.until(deadline, tell), self.reactor.until(deadline, release)).await;
+        mounted.transport.close(); // also for data that is still being sent again
         Ok(())
     }
 }
@@ -387,6 +388,11 @@ pub async fn exports(client: Arc<Client>, server: Vec<u8>) -> Result<Vec<Export>
 }
 
 impl Mounted {
+    /// Ends the READs and WRITEs of a file that wait to be sent.
+    pub fn fail_calls_on(&self, file: &Handle, error: &Error) {
+        self.transport.fail_calls(|call| Nfs::is_transfer_of(call, file), error);
+    }
+
     /// The server's name for a path of the export.
     fn below(&self, path: &[u8]) -> Vec<u8> {
         [self.export.strip_suffix(b"/").unwrap_or(&self.export), path].concat()

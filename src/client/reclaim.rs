@@ -14,6 +14,9 @@ use crate::v3::{Lock, LockCall, LockStatus};
 /// decide.
 const RECLAIM_TIME: Duration = Duration::from_secs(90);
 
+/// How long a call for locks that is under way is waited for.
+const TURN_TIME: Duration = Duration::from_secs(2);
+
 /// How often to look whether another task is done with that.
 const BESIDE_ANOTHER: Duration = Duration::from_millis(5);
 
@@ -48,10 +51,12 @@ impl Client {
                 if let Err(error) = self.reactor.until(deadline, reclaim).await {
                     holder.locking.lose(&error);
                     // What was written under them must not replace what whoever has them now writes.
+                    let error = lost(&error.to_string());
+                    mounted.fail_calls_on(&holder.file, &error);
                     if let Some(inode) = mounted.inodes.find(&holder.file)
                         && inode.unstable.retained() > 0
                     {
-                        inode.errors.record(lost(&error.to_string()));
+                        inode.errors.record(error);
                         inode.unstable.give_up(u64::MAX);
                     }
                 }
@@ -76,7 +81,9 @@ impl Client {
     }
 
     async fn reclaim(&self, mounted: &Arc<Mounted>, holder: &LockHolder, deadline: Instant) -> Result<()> {
-        let _turn = holder.locking.turn().await;
+        // A call for these locks that is not answered must not keep all others waiting.
+        let turn = async { Ok(holder.locking.turn().await) };
+        let _turn = self.reactor.until(self.reactor.now() + TURN_TIME, turn).await.ok();
         for range in holder.locking.held() {
             let lock = Lock {
                 file: holder.file,

@@ -87,7 +87,7 @@ impl Supervisor {
                 // If the server has restarted, nothing is read or written under locks it has forgotten.
                 if let Some(mounted) = mounted.upgrade() {
                     client.reclaim_locks(&mounted).await;
-                    client.connection_was_replaced(&mounted);
+                    client.another_life(&mounted);
                 }
                 self.supervision.resume(stream)
             }

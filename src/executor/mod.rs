@@ -12,6 +12,7 @@ mod join;
 #[cfg(test)]
 mod model;
 mod mutex;
+mod promise;
 mod service;
 mod single;
 mod task;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 pub use join::{all, join};
 pub use mutex::{AsyncMutex, AsyncMutexGuard, Waiting};
+pub use promise::Promise;
 pub use service::ServiceThread;
 pub use single::{Call, CallOperation, End};
 
@@ -268,6 +270,8 @@ impl Executor {
         self.run_ready();
         if self.has_completions() {
             self.run_completions();
+            // The program's own loop may wait for what its callbacks have done here.
+            self.reactor.notify_program();
         }
         self.settle();
         result

@@ -276,6 +276,17 @@ impl Connection {
         }
     }
 
+    /// Ends the calls that `which` selects by their records.
+    pub fn fail_calls(&mut self, which: impl Fn(&[u8]) -> bool, error: &Error) {
+        let waiting = |call: &Call| call.result.is_none() && which(&call.record);
+        let mut failed: Vec<u32> =
+            self.calls.iter().filter(|(_, call)| waiting(call)).map(|(xid, _)| xid).collect();
+        failed.sort_unstable(); // in the order of their beginning
+        for xid in failed {
+            self.finish(xid, Err(error.clone()));
+        }
+    }
+
     fn finish(&mut self, xid: u32, result: Result<Head>) {
         self.forget_unsent(xid);
         let Some(call) = self.calls.get_mut(xid).filter(|call| call.result.is_none()) else { return };

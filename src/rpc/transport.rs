@@ -69,6 +69,18 @@ impl Transport {
         reactor.with(*id, |connection| connection.set_retry(retry));
     }
 
+    /// Ends the calls that `which` selects by their records, as long as they wait for another connection.
+    pub fn fail_calls(&self, which: impl Fn(&[u8]) -> bool, error: &Error) {
+        let Link { reactor, id } = &*self.0;
+        reactor.with(*id, |connection| connection.fail_calls(which, error));
+    }
+
+    /// Closes the connection now: calls that are pending end with an error, and so do later ones.
+    pub fn close(&self) {
+        let Link { reactor, id } = &*self.0;
+        reactor.detach(*id, &Error::new(libc::ENOTCONN, "the connection is closed"));
+    }
+
     /// Does nothing for a while.
     pub async fn sleep(&self, duration: Duration) {
         self.0.reactor.sleep(duration).await;

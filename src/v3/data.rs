@@ -63,6 +63,24 @@ pub struct Reading(Pending);
 pub struct Writing(Pending, usize);
 
 impl Nfs {
+    /// Whether the record of a call is a READ or WRITE of this file.
+    pub fn is_transfer_of(record: &[u8], file: &Handle) -> bool {
+        let is_one = || -> Result<bool> {
+            let mut reader = Reader::new(record);
+            reader.take(12)?; // mark, xid, message type
+            let [_rpc, program, _version, procedure] =
+                [reader.u32()?, reader.u32()?, reader.u32()?, reader.u32()?];
+            for _credential_and_verifier in 0..2 {
+                reader.u32()?;
+                reader.opaque()?;
+            }
+            let transfers = [NFS_PROGRAM::NFSPROC3_READ, NFS_PROGRAM::NFSPROC3_WRITE];
+            let is_transfer = transfers.iter().any(|transfer| *transfer as u32 == procedure);
+            Ok(program == nfs3::PROGRAM && is_transfer && reader.opaque()? == file.as_bytes())
+        };
+        is_one().unwrap_or(false)
+    }
+
     /// The beginning of a call whose arguments begin with a file handle.
     pub(super) fn call_on(&self, memory: Vec<u8>, procedure: NFS_PROGRAM, file: &Handle) -> Message {
         let mut message =

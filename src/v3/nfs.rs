@@ -102,6 +102,12 @@ impl Nfs {
         Self { deadline: self.deadline, ..nfs }
     }
 
+    /// The same, for operations that take as long as they take.
+    pub fn without_timeout(&self) -> Self {
+        let Service { transport, credential, reactor, .. } = &*self.service;
+        Self::new(transport.clone(), credential.clone(), None, reactor.clone())
+    }
+
     /// When a piece of a transfer that begins now is overdue.
     pub fn deadline_of_piece(&self) -> Option<Instant> {
         self.timeout.map(|timeout| self.reactor.now() + timeout)

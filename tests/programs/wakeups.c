@@ -126,17 +126,17 @@ static void *submitting(void *argument)
 
 static void listed(int status, struct nfs_context *context, void *data, void *private_data)
 {
-    *(int *)private_data = 1;
     if (status < 0)
         fault("opendir", nfs_get_error(context));
     else
         nfs_closedir(context, data);
+    *(atomic_int *)private_data = 1;
 }
 
 /* The event loop, until all threads rest and a listing (LOOKUP, then READDIRPLUS) is done. */
 static int round_done(int threads)
 {
-    int done = 0;
+    atomic_int done = 0;
     double began = now(), left;
 
     if (nfs_opendir_async(nfs, "/directory", listed, &done) != 0) {

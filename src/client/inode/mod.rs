@@ -157,12 +157,10 @@ impl Lives {
         self.checked.fetch_max(life, Ordering::SeqCst);
     }
 
-    /// Takes note of a verifier that is new for a file of this file system.
-    pub fn note(&self, fsid: u64, verifier: Verifier) {
+    /// Takes note of a verifier that is new for a file of this file system; true when it is new for that as well.
+    pub fn has_changed(&self, fsid: u64, verifier: Verifier) -> bool {
         let former = lock(&self.verifiers).insert(fsid, verifier);
-        if former.is_some_and(|former| former != verifier) {
-            self.begin_another();
-        }
+        former.is_some_and(|former| former != verifier)
     }
 }
 
@@ -182,7 +180,7 @@ mod tests {
         assert!(Arc::ptr_eq(&one, &other) && inodes.dirty().is_empty());
         let writer = one.open_for_writing();
         let data = Source::copied(b"data").unwrap();
-        one.unstable.retain(0, data, None, &Credential::raw(0, b"").unwrap(), Instant::now);
+        one.unstable.retain(0, data, None, 1, &Credential::raw(0, b"").unwrap(), Instant::now);
         assert_eq!((inodes.dirty().len(), one.writers()), (1, 1));
         drop(writer);
         assert!(inodes.dirty().is_empty(), "nobody is left to be told");
@@ -193,11 +191,10 @@ mod tests {
     #[test]
     fn a_changed_verifier_is_another_life_for_its_file_system() {
         let lives = Lives::default();
-        lives.note(1, [1; 8]);
-        lives.note(2, [2; 8]);
-        lives.note(1, [1; 8]);
-        assert!(!lives.is_unchecked());
-        lives.note(2, [3; 8]);
+        for (fsid, verifier, changed) in [(1, 1, false), (2, 2, false), (1, 1, false), (2, 3, true)] {
+            assert_eq!(lives.has_changed(fsid, [verifier; 8]), changed);
+        }
+        lives.begin_another();
         assert!(lives.is_unchecked());
         let life = lives.current();
         lives.begin_another();

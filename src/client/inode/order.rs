@@ -97,11 +97,15 @@ impl WriteOrder {
         Submission { order: self, epoch: lock(&self.0).submit(), active: false }
     }
 
+    /// As [`WriteOrder::try_begin_write`], until the result is dropped.
+    pub fn try_write(&self) -> Option<Submission<'_>> {
+        self.try_begin_write().map(|epoch| Submission { order: self, epoch, active: true })
+    }
+
     /// Submits a write, and waits until it is active.
     pub async fn write(&self) -> Submission<'_> {
-        let epoch = self.try_begin_write();
-        match epoch {
-            Some(epoch) => Submission { order: self, epoch, active: true },
+        match self.try_write() {
+            Some(submission) => submission,
             None => {
                 let mut submission = self.submit();
                 let activate = |context: &mut Context<'_>| {

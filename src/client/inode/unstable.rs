@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -29,6 +29,8 @@ pub struct Unstable {
     state: Mutex<State>,
     /// [`State::retained`], to be read without the lock.
     retained: AtomicUsize,
+    /// The first life of the server that some of the data is from.
+    oldest_life: AtomicU64,
     /// What all files of the context retain together.
     all: Arc<AtomicUsize>,
 }
@@ -52,6 +54,8 @@ struct Extent {
     number: u64,
     /// What the server said when it took the data; None when it restarted before it had all.
     verifier: Option<Verifier>,
+    /// The life of the server in which its WRITE was sent.
+    life: u64,
     writer: Credential,
     /// The memory that it keeps from being used again, bytes: also that of what has been cut off.
     cost: usize,
@@ -89,11 +93,18 @@ impl State {
                 data: extent.data.slice((from - offset) as usize, (to - from) as usize),
                 ..extent.clone()
             };
+            let mut cost = extent.cost;
             if end > range.end {
-                self.insert(range.end, part(range.end, end));
+                let mut behind = part(range.end, end);
+                if offset < range.start {
+                    // Both keep the same memory: it is counted once.
+                    behind.cost = behind.data.len() + EXTENT;
+                    cost -= behind.data.len();
+                }
+                self.insert(range.end, behind);
             }
             if offset < range.start {
-                self.insert(offset, part(offset, range.start));
+                self.insert(offset, Extent { cost, ..part(offset, range.start) });
             }
         }
     }
@@ -112,7 +123,7 @@ impl State {
 impl Unstable {
     /// Nothing yet. `all` counts what all files of the context retain.
     pub fn new(all: Arc<AtomicUsize>) -> Self {
-        Self { state: Mutex::default(), retained: AtomicUsize::new(0), all }
+        Self { state: Mutex::default(), retained: AtomicUsize::new(0), oldest_life: AtomicU64::new(0), all }
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -138,6 +149,7 @@ impl Unstable {
         offset: u64,
         data: Source,
         verifier: Option<Verifier>,
+        life: u64,
         writer: &Credential,
         now: impl FnOnce() -> Instant,
     ) -> bool {
@@ -146,6 +158,9 @@ impl Unstable {
             state.count += 1;
             if state.since.is_none() {
                 state.since = Some(now());
+                self.oldest_life.store(life, Ordering::SeqCst);
+            } else if life < self.oldest_life.load(Ordering::SeqCst) {
+                self.oldest_life.store(life, Ordering::SeqCst);
             }
             let cost = data.len() + EXTENT;
             match state.by_offset.get_mut(&offset) {
@@ -153,6 +168,7 @@ impl Unstable {
                 Some(former) if former.data.len() == data.len() => {
                     state.retained = state.retained + cost - former.cost;
                     (former.number, former.verifier, former.cost) = (state.count, verifier, cost);
+                    former.life = life;
                     former.data = data;
                     if former.writer != *writer {
                         former.writer = writer.clone();
@@ -162,7 +178,8 @@ impl Unstable {
                     state.forget(offset..end);
                     if data.len() > 0 {
                         let writer = writer.clone();
-                        state.insert(offset, Extent { data, number: state.count, verifier, writer, cost });
+                        let extent = Extent { data, number: state.count, verifier, life, writer, cost };
+                        state.insert(offset, extent);
                     }
                 }
             }
@@ -211,7 +228,26 @@ impl Unstable {
     /// Takes note of a COMMIT that was sent after `mark`: what was acknowledged before, under the same verifier, is
     /// stable.
     pub fn committed(&self, mark: u64, verifier: Verifier) {
-        self.change(|state| state.drop_if(mark, |extent| extent.verifier == Some(verifier)));
+        self.change(|state| {
+            state.drop_if(mark, |extent| extent.verifier == Some(verifier));
+            self.note_oldest_life(state);
+        });
+    }
+
+    /// Whether some of the data is from an earlier life of the server than this one.
+    pub fn is_older(&self, life: u64) -> bool {
+        self.retained() > 0 && self.oldest_life.load(Ordering::SeqCst) < life
+    }
+
+    fn note_oldest_life(&self, state: &State) {
+        let oldest = state.by_offset.values().map(|extent| extent.life).min();
+        self.oldest_life.store(oldest.unwrap_or(u64::MAX), Ordering::SeqCst);
+    }
+
+    /// Where the last of the data ends.
+    pub fn end(&self) -> u64 {
+        let state = lock(&self.state);
+        state.by_offset.last_key_value().map_or(0, |(offset, extent)| offset + extent.data.len() as u64)
     }
 
     /// The data up to `mark` that is still retained, to be sent again.
@@ -274,7 +310,7 @@ mod tests {
 
     fn retain(unstable: &Unstable, offset: u64, bytes: &[u8], verifier: u8) {
         let (data, writer) = (Source::copied(bytes).unwrap(), Credential::raw(0, b"").unwrap());
-        unstable.retain(offset, data, Some([verifier; 8]), &writer, Instant::now);
+        unstable.retain(offset, data, Some([verifier; 8]), 1, &writer, Instant::now);
     }
 
     fn parts(unstable: &Unstable) -> Vec<(u64, Vec<u8>)> {
@@ -324,7 +360,7 @@ mod tests {
         let users = [1, 2].map(|uid| Credential::sys(uid, uid, &[]).unwrap());
         for (offset, user) in [(0, 0), (4, 0), (8, 1), (4, 1)] {
             let data = Source::copied(&[7; 4]).unwrap();
-            unstable.retain(offset, data, None, &users[user], Instant::now);
+            unstable.retain(offset, data, None, 1, &users[user], Instant::now);
         }
         let lost = unstable.lost(u64::MAX).unwrap();
         let lost: Vec<_> = lost.iter().map(|lost| (lost.offset, lost.data.len(), &lost.writer)).collect();

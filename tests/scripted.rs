@@ -45,7 +45,7 @@ const NEEDED: &[&str] = &["python3", "unshare", "ip"];
 
 cases! {
     long:
-        age_by_the_next_turn age_by_the_timer lock_silence nested_refusal_is_asked_again
+        age_behind_an_unanswered_commit age_by_the_next_turn age_by_the_timer lock_silence nested_refusal_is_asked_again
         retransmission_after_60_s;
     beside_ganesha:
         drc unlock_without_flush;
@@ -79,6 +79,11 @@ cases! {
         appends_beside_synchronous_ones explicit_offsets_side_by_side position_after_a_failed_write
         reads_and_writes_at_the_position reads_at_the_position seek_in_between threads_reading_one_handle
         two_appends;
+    races:
+        append_after_an_unnoticed_restart close_in_the_grace_period lock_at_the_position_behind_a_write
+        read_after_a_lost_lock read_beside_a_steady_writer read_beside_a_steady_writer_and_a_busy_file
+        resend_without_an_answer timeout_of_a_waiting_write write_after_a_lost_lock
+        write_under_way_when_the_lock_is_lost;
     reconnect:
         epoll_refused exclusive_create_is_recognised exclusive_create_of_somebody_else idle_disconnect
         idle_reset lost_replies_with_a_request_cache lost_replies_without_a_request_cache

@@ -345,8 +345,7 @@ impl Client {
                 self.commit_alone(session.shared(), inode);
             }
         }
-        let oldest = dirty.iter().map(age).max()?;
-        Some(if oldest < OLD { OLD - oldest } else { AGAIN })
+        dirty.iter().map(age).map(|age| if age < OLD { OLD - age } else { AGAIN }).min()
     }
 
     /// Takes note of the verifier in a reply to WRITE or COMMIT.

@@ -292,10 +292,10 @@ impl Client {
                 Ok(outcome) => outcome,
                 Err((error, pieces)) => {
                     // What the server has taken is newer than what was retained of these places.
-                    for (offset, data, outcome) in pieces {
-                        let length = data.len();
-                        let data = if outcome.is_stable { Source::default() } else { self.owned(&data)? };
-                        let written = Written { offset, data, length, life };
+                    for (at, length, outcome) in pieces {
+                        let piece = from.slice((at - offset) as usize, length);
+                        let data = if outcome.is_stable { Source::default() } else { self.owned(&piece)? };
+                        let written = Written { offset: at, data, length, life };
                         self.written(&session.mounted, inode, written, &outcome, nfs);
                     }
                     return Err(error);
@@ -348,8 +348,8 @@ pub(super) struct Written {
     pub life: u64,
 }
 
-/// A piece that the server has taken.
-type TakenPiece = (u64, Source, WriteOutcome);
+/// The offset and the length of a piece that the server has taken.
+type TakenPiece = (u64, usize, WriteOutcome);
 
 /// Writes in pieces of a size that the server takes, many at a time. After an error no piece is under way any more.
 async fn write_pieces(
@@ -361,7 +361,8 @@ async fn write_pieces(
     stability: Stability,
 ) -> std::result::Result<WriteOutcome, (Error, Vec<TakenPiece>)> {
     let mut flight = VecDeque::new();
-    let (mut sent, mut taken, mut failed) = (0, Vec::new(), None);
+    let mut taken = Vec::with_capacity(from.len().div_ceil(piece.max(1)));
+    let (mut sent, mut outcome, mut failed) = (0, None, None);
     loop {
         while failed.is_none() && flight.len() < WINDOW && sent < from.len() {
             let (data, at) = (from.slice(sent, piece), offset + sent as u64);
@@ -371,11 +372,13 @@ async fn write_pieces(
         }
         let Some((writing, at, data)) = flight.pop_front() else { break };
         match finish_write(nfs, inode, at, &data, stability, writing).await {
-            Ok(outcome) => taken.push((at, data, outcome)),
+            Ok(next) => {
+                outcome = WriteOutcome::and(outcome, next);
+                taken.push((at, data.len(), next));
+            }
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    let outcome = taken.iter().fold(None, |before, (_, _, next)| WriteOutcome::and(before, *next));
     match (failed, outcome) {
         (None, Some(outcome)) => Ok(outcome),
         (Some(error), _) => Err((error, taken)),

@@ -82,11 +82,12 @@ impl Inodes {
     /// That of a file which is being opened.
     pub fn open(&self, handle: &Handle, fsid: u64) -> Arc<Inode> {
         let mut inodes = lock(&self.by_handle);
-        if let Some(inode) = inodes.get(handle).and_then(Weak::upgrade) {
-            return inode;
-        }
         if inodes.len() == inodes.capacity() {
             inodes.retain(|_, inode| inode.strong_count() > 0);
+        }
+        let place = inodes.entry(*handle).or_default();
+        if let Some(inode) = place.upgrade() {
+            return inode;
         }
         let inode = Arc::new(Inode {
             handle: *handle,
@@ -100,7 +101,7 @@ impl Inodes {
             early_commit: AtomicBool::new(false),
             writers: AtomicUsize::new(0),
         });
-        inodes.insert(*handle, Arc::downgrade(&inode));
+        *place = Arc::downgrade(&inode);
         inode
     }
 

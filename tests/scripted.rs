@@ -64,6 +64,10 @@ cases! {
         asynchronous_chmod_takes_the_way_away asynchronous_mkdir_known below_a_renamed_directory
         chmod_takes_the_way_away chown_takes_the_way_away late_lookup late_lookup_and_rmdir mkdir_known
         rename_known renames_beside_walks symlink_known;
+    idle:
+        idle_beside_a_callback idle_beside_a_service_thread idle_beside_a_waiting_thread
+        more_contexts_than_reserved_ports woken_for_a_callback_of_a_thread_that_has_ended
+        woken_for_a_callback_on_another_thread;
     locks:
         locks_in_the_grace_period locks_without_grace_period ranges_are_taken_again refused_reclaim
         restart_of_the_locks_holder_without_locks;
@@ -95,7 +99,8 @@ cases! {
         restart_during_many_writes second_handle_after_restart seek_end_after_restart stale_read
         stat_after_restart two_writers_two_users;
     small:
-        busy_forever busy_operations busy_until_the_timeout creation_race listing resolver_at_exit slashes
+        above_a_directory_with_the_same_beginning busy_forever busy_operations busy_until_the_timeout
+        creation_race exclusive_open_of_a_directory listing resolver_at_exit slashes
         times_outside_32_bits times_until_2106;
     truth:
         commit_jukebox commit_jukebox_then_success commit_without_answer_keeps_the_data

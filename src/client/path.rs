@@ -115,6 +115,8 @@ pub enum Naming {
     Make,
     /// The same with open(), which tells that directories are not made so.
     Create,
+    /// The same with O_EXCL.
+    CreateNew,
     MakeDirectory,
     Remove,
     RemoveDirectory,
@@ -125,7 +127,7 @@ impl Naming {
     /// The errno for a directory that cannot be named so: by `..`, by `.`, as the root.
     fn refused(self, name: &[u8]) -> Error {
         let errno = match (self, name) {
-            (Self::Make | Self::MakeDirectory, _) => libc::EEXIST,
+            (Self::Make | Self::MakeDirectory | Self::CreateNew, _) => libc::EEXIST,
             (Self::Create | Self::Remove, _) => libc::EISDIR,
             (Self::RemoveDirectory | Self::Rename, b"") => libc::EBUSY,
             (Self::RemoveDirectory, b"..") => libc::ENOTEMPTY,
@@ -168,8 +170,9 @@ fn normalize(directory: &[u8], path: &[u8]) -> Result<Normal> {
             b"" | b"." => {}
             b".." => match normal.iter().rposition(|byte| *byte == b'/') {
                 Some(slash) => {
-                    // The current directory is one.
-                    if from.len() < normal.len() || !from.starts_with(&normal) {
+                    // The current directory is one, and so are those above it.
+                    let rest = from.strip_prefix(&normal[..]);
+                    if !rest.is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/')) {
                         left.push(normal.clone());
                     }
                     normal.truncate(slash);
@@ -499,7 +502,7 @@ impl Client {
 
     /// Where a regular file is made with O_CREAT and O_EXCL.
     pub(super) async fn parent<'a>(&self, session: &Session, path: &'a [u8]) -> Result<Parent<'a>> {
-        self.name_at(session, path, Naming::Create).await
+        self.name_at(session, path, Naming::CreateNew).await
     }
 
     /// The directory that holds the last component of `path`, and that component.
@@ -529,11 +532,15 @@ impl Client {
         if path.is_empty() {
             return no_path();
         }
-        let at = if matches!(name, b"" | b"." | b"..") { directory } else { path };
+        let named = !matches!(name, b"" | b"." | b"..");
+        let at = if named { path } else { directory };
+        // open() says EISDIR for any name with a slash behind it.
+        let creating_with_slashes =
+            (named && matches!(naming, Naming::Create | Naming::CreateNew)).then_some(Naming::Create);
         match self.walk_to(session, at, LastLink::Follow, false).await.and_then(Walked::directory) {
-            Ok(_) => naming.refused(name),
-            Err(error) if error.errno() == libc::ENOENT && naming == Naming::Create && at == path => {
-                naming.refused(name)
+            Ok(_) => creating_with_slashes.unwrap_or(naming).refused(name),
+            Err(error) if error.errno() == libc::ENOENT && creating_with_slashes.is_some() => {
+                Naming::Create.refused(name)
             }
             Err(error) => error,
         }

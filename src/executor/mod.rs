@@ -271,7 +271,7 @@ impl Executor {
         if self.has_completions() {
             self.run_completions();
             // The program's own loop may wait for what its callbacks have done here.
-            self.reactor.notify_program();
+            self.reactor.notify_program_to_look();
         }
         self.settle();
         result
@@ -305,10 +305,17 @@ impl Executor {
             self.advance_ready();
             self.reactor.flush();
             if !lock(&self.completions).is_empty() {
-                self.reactor.notify_program();
+                self.notify_program();
                 self.reactor.notify_if_polling();
                 self.driver.look_again();
             }
+        }
+    }
+
+    /// There is something to do for the program's own event loop, unless a thread serves: that does it then.
+    fn notify_program(&self) {
+        if !self.driver.is_served() {
+            self.reactor.notify_program();
         }
     }
 
@@ -323,7 +330,7 @@ impl Executor {
                 result
             }
             None => {
-                self.reactor.prepare_wait();
+                self.reactor.look_at_clock();
                 Ok(())
             }
         };
@@ -349,7 +356,7 @@ impl Executor {
     pub fn prepare_wait(&self) {
         self.reactor.prepare_wait();
         if self.has_any_work() {
-            self.reactor.notify_program();
+            self.notify_program();
         }
     }
 

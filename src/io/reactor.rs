@@ -245,6 +245,25 @@ impl<W: Wire> Reactor<W> {
         }
     }
 
+    /// As [`Reactor::notify_program`], when callbacks have run elsewhere: the program may have looked before that, and be
+    /// about to wait.
+    pub fn notify_program_to_look(&self) {
+        if let Some(epoll) = &mut self.state().epoll {
+            epoll.notify_to_look();
+        }
+    }
+
+    /// As [`Reactor::run_pending`], when another thread receives: ends what is overdue, and the alarm that told of it.
+    pub fn look_at_clock(&self) {
+        let mut state = self.state();
+        if let Some(epoll) = &mut state.epoll {
+            epoll.acknowledge();
+        }
+        state.flush();
+        state.finish_turn(self.now());
+        self.wake_if_missed(&state);
+    }
+
     /// Before the program waits: takes [`Reactor::notify_program`] back, and sends what is queued. Whoever calls this has
     /// to look afterwards whether there is something to notify the program of.
     pub fn prepare_wait(&self) {
@@ -343,7 +362,7 @@ impl<W: Wire> Reactor<W> {
     pub fn run_pending(&self) -> Result<()> {
         let mut state = self.state();
         if let Some(epoll) = &mut state.epoll {
-            epoll.clear();
+            epoll.acknowledge();
         }
         state.flush();
         if state.waits.is_empty() {

@@ -238,10 +238,11 @@ fn open(address: SocketAddr, ports: PortKind, options: &SocketOptions) -> io::Re
         if let PortKind::Again(port) = ports {
             bind(&socket, address, port)?;
         }
+        let mut is_reserved = false;
         if reserved > 0 {
             reserved -= 1;
             match bind(&socket, address, next_reserved_port()) {
-                Ok(()) => {}
+                Ok(()) => is_reserved = true,
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => continue,
                 Err(_) => reserved = 0, // not permitted: an ephemeral port, unless the server minds
             }
@@ -249,8 +250,8 @@ fn open(address: SocketAddr, ports: PortKind, options: &SocketOptions) -> io::Re
         match socket.connect(&address.into()) {
             Ok(()) => return Ok(socket),
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => return Ok(socket),
-            // The same four-tuple is still in TIME_WAIT.
-            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && reserved > 0 => continue,
+            // The same four-tuple is in use, or still in TIME_WAIT: another port, in the end any that is free.
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && is_reserved => continue,
             Err(error) => return Err(error),
         }
     }

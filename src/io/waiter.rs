@@ -89,6 +89,8 @@ pub struct Epoll {
     epoll: OwnedFd,
     alarm: OwnedFd,
     notifier: Notifier,
+    /// The program is to look at what it waits for, after [`Epoll::acknowledge`].
+    must_look: bool,
     armed: Option<Instant>,
 }
 
@@ -104,7 +106,7 @@ impl Epoll {
         let alarm = unsafe {
             owned(libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC))?
         };
-        let new = Self { epoll, alarm, notifier: Notifier::new()?, armed: None };
+        let new = Self { epoll, alarm, notifier: Notifier::new()?, must_look: false, armed: None };
         new.add(new.alarm.as_raw_fd(), libc::POLLIN)?;
         new.add(new.notifier.as_raw_fd(), libc::POLLIN)?;
         Ok(new)
@@ -138,11 +140,24 @@ impl Epoll {
         self.notifier.notify();
     }
 
+    /// As [`Epoll::notify`], for what the program may have looked at already before it waits: only
+    /// [`Epoll::acknowledge`] takes it back.
+    pub fn notify_to_look(&mut self) {
+        self.must_look = true;
+        self.notify();
+    }
+
     /// Takes [`Epoll::notify`] back.
     pub fn clear(&mut self) {
-        if self.notifier.is_notified() {
+        if !self.must_look && self.notifier.is_notified() {
             self.notifier.clear(true);
         }
+    }
+
+    /// Takes everything back: the program looks at what it waits for when this is over.
+    pub fn acknowledge(&mut self) {
+        self.must_look = false;
+        self.clear();
     }
 
     /// Makes the descriptor readable at `deadline`, unless it will be earlier anyway.

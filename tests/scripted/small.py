@@ -1,4 +1,4 @@
-"""Busy servers, races of O_CREAT, slashes, times, listings, and the end of the process."""
+"""Busy servers, races of O_CREAT, paths, times, listings, and the end of the process."""
 
 import ctypes as C
 import os
@@ -243,6 +243,33 @@ def end_of_a_resolving_process(way):
     child = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, timeout=30)
     status, exited = child.stdout.split()
     return int(status), round(time.monotonic() - float(exited), 1)
+
+
+@case
+def above_a_directory_with_the_same_beginning():
+    """`..` behind a name that only begins as the current directory does is looked up as any other."""
+    server = Server()
+    server.make(b"ab", DIRECTORY)
+    server.make(b"filed", DIRECTORY)
+    server.make(b"file")
+    server.make(b"x")
+    context = Context(server)
+    context.must_chdir("/ab")
+    expect(context.try_stat("../a/../x") == -2, "a directory that is not there was passed")
+    expect(context.try_stat("../ab/../x") == 0, "the current directory was not passed")
+    context.must_chdir("/filed")
+    expect(context.try_stat("../file/../x") == -20, "a file was passed as a directory")
+
+
+@case
+def exclusive_open_of_a_directory():
+    """POSIX: O_EXCL tells of whatever is there; Linux says EISDIR for a slash behind the name."""
+    server = Server()
+    server.make(b"d", DIRECTORY)
+    context = Context(server)
+    for path, errno in (("/", 17), (".", 17), ("/d/.", 17), ("/d", 17), ("/d/", 21)):
+        status = context.try_open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR)
+        expect(status == -errno, f"{path}: {status}")
 
 
 main()

@@ -4,16 +4,9 @@ them."""
 import ctypes as C
 import os
 
+from fixture import one_file
 from library import LOCK, UNLOCK, Context, FileLock, case, expect, main, settle, times
 from server import Server
-
-
-def one_file(data=b"", portmapper=False, **settings):
-    server = Server(portmapper)
-    node = server.make(b"f", data=data)
-    context = Context(server, **settings)
-    context.get_fd()
-    return server, node, context, context.must_open("/f", os.O_RDWR)
 
 
 class Holding:

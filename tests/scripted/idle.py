@@ -39,6 +39,16 @@ def turns(context, seconds):
     return turns
 
 
+def expect_wakeup(context, poll, pending, called):
+    """The loop of a program that waits for `pending` ends soon after its callback, at the time in `called`."""
+    while not pending.done:
+        context.which_events()
+        for _, events in poll.poll(10_000):
+            context.service(events)
+    late = time.monotonic() - called[0]
+    expect(late < 1, f"the loop slept {late:.1f} s after the callback had run")
+
+
 @case
 def idle_beside_a_service_thread():
     """The service thread completed a call: the loop of the program has nothing to do for that."""
@@ -99,12 +109,7 @@ def woken_for_a_callback_on_another_thread():
     for _ in range(60):
         called = []
         pending = context.start("stat64", "/f", then=lambda _: called.append(time.monotonic()))
-        while not pending.done:
-            context.which_events()
-            for _, events in poll.poll(10_000):
-                context.service(events)
-        late = time.monotonic() - called[0]
-        expect(late < 1, f"the loop slept {late:.1f} s after the callback had run")
+        expect_wakeup(context, poll, pending, called)
 
 
 @case
@@ -135,12 +140,7 @@ def woken_for_a_callback_of_a_thread_that_has_ended():
         time.sleep(0.12)
         pending = context.start("stat64", "/f", then=lambda _: called.append(time.monotonic()))
         in_thread(release)
-        while not pending.done:
-            context.which_events()
-            for _, events in poll.poll(10_000):
-                context.service(events)
-        late = time.monotonic() - called[0]
-        expect(late < 1, f"the loop slept {late:.1f} s after the callback had run")
+        expect_wakeup(context, poll, pending, called)
 
 
 @case

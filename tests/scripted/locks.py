@@ -5,26 +5,18 @@ import os
 import socket
 import time
 
+from fixture import one_file
 from library import LOCK, TRY_LOCK, UNLOCK, Context, case, expect, in_thread, main, settle, wait_for
-from server import Server
 
 EIO, EAGAIN = -5, -11
 TCP_REPAIR = 19
-
-
-def one_file():
-    server = Server(portmapper=True)
-    node = server.make(b"f", data=b"data")
-    context = Context(server)
-    file = context.must_open("/f", os.O_RDWR)
-    return server, node, context, file
 
 
 @case
 def lock_silence():
     """The lock manager's machine dies without FIN and RST when it has the request, and is back a moment
     later."""
-    server, _node, context, file = one_file()
+    server, _node, context, file = one_file(b"data", portmapper=True)
     requests = []
 
     def hook(call):
@@ -65,7 +57,7 @@ def has_lock_again(server, context, file, seconds=5):
 
 @case
 def locks_in_the_grace_period():
-    server, node, context, file = one_file()
+    server, node, context, file = one_file(b"data", portmapper=True)
     context.must_lockf(file, LOCK, 0)
     context.put(file, b"mine")
     mark = len(server.lock_requests)
@@ -87,7 +79,7 @@ def locks_in_the_grace_period():
 
 @case
 def locks_without_grace_period():
-    server, _node, context, file = one_file()
+    server, _node, context, file = one_file(b"data", portmapper=True)
     context.must_lockf(file, LOCK, 0)
     context.put(file, b"mine")
     mark = len(server.lock_requests)
@@ -106,7 +98,7 @@ def locks_without_grace_period():
 @case
 def ranges_are_taken_again():
     """Exactly what was locked: two ranges of one handle, one of another."""
-    server, _node, context, one = one_file()
+    server, _node, context, one = one_file(b"data", portmapper=True)
     two = context.must_open("/f", os.O_RDWR)
 
     def at(file, position, count):
@@ -130,7 +122,7 @@ def ranges_are_taken_again():
 def refused_reclaim():
     """Somebody else has the lock meanwhile: the handle is no good any more, and says so, until it is
     closed."""
-    server, node, context, file = one_file()
+    server, node, context, file = one_file(b"data", portmapper=True)
     bystander = context.must_open("/f", os.O_RDONLY)
     context.must_lockf(file, LOCK, 0)
     context.put(file, b"mine")
@@ -160,7 +152,7 @@ def refused_reclaim():
 @case
 def restart_of_the_locks_holder_without_locks():
     """No locks are asked for where there were none, or where they were given back."""
-    server, _node, context, file = one_file()
+    server, _node, context, file = one_file(b"data", portmapper=True)
     context.must_lockf(file, LOCK, 0)
     context.must_lockf(file, UNLOCK, 0)
     context.put(file, b"mine")

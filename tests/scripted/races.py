@@ -5,6 +5,7 @@ import threading
 import time
 
 from filesystem import JUKEBOX
+from fixture import one_file
 from library import (
     LOCK,
     TRY_LOCK,
@@ -20,14 +21,6 @@ from library import (
     wait_for,
 )
 from server import SILENCE, Server
-
-
-def one_file(data=b"", portmapper=False, **settings):
-    server = Server(portmapper)
-    node = server.make(b"f", data=data)
-    context = Context(server, **settings)
-    context.get_fd()
-    return server, node, context, context.must_open("/f", os.O_RDWR)
 
 
 class Delayed:

@@ -115,8 +115,6 @@ pub enum Naming {
     Make,
     /// The same with open(), which tells that directories are not made so.
     Create,
-    /// The same with O_EXCL.
-    CreateNew,
     MakeDirectory,
     Remove,
     RemoveDirectory,
@@ -127,7 +125,7 @@ impl Naming {
     /// The errno for a directory that cannot be named so: by `..`, by `.`, as the root.
     fn refused(self, name: &[u8]) -> Error {
         let errno = match (self, name) {
-            (Self::Make | Self::MakeDirectory | Self::CreateNew, _) => libc::EEXIST,
+            (Self::Make | Self::MakeDirectory, _) => libc::EEXIST,
             (Self::Create | Self::Remove, _) => libc::EISDIR,
             (Self::RemoveDirectory | Self::Rename, b"") => libc::EBUSY,
             (Self::RemoveDirectory, b"..") => libc::ENOTEMPTY,
@@ -502,7 +500,7 @@ impl Client {
 
     /// Where a regular file is made with O_CREAT and O_EXCL.
     pub(super) async fn parent<'a>(&self, session: &Session, path: &'a [u8]) -> Result<Parent<'a>> {
-        self.name_at(session, path, Naming::CreateNew).await
+        self.name_at(session, path, Naming::Create).await
     }
 
     /// The directory that holds the last component of `path`, and that component.
@@ -532,15 +530,11 @@ impl Client {
         if path.is_empty() {
             return no_path();
         }
-        let named = !matches!(name, b"" | b"." | b"..");
-        let at = if named { path } else { directory };
-        // open() says EISDIR for any name with a slash behind it.
-        let creating_with_slashes =
-            (named && matches!(naming, Naming::Create | Naming::CreateNew)).then_some(Naming::Create);
+        let at = if matches!(name, b"" | b"." | b"..") { directory } else { path };
         match self.walk_to(session, at, LastLink::Follow, false).await.and_then(Walked::directory) {
-            Ok(_) => creating_with_slashes.unwrap_or(naming).refused(name),
-            Err(error) if error.errno() == libc::ENOENT && creating_with_slashes.is_some() => {
-                Naming::Create.refused(name)
+            Ok(_) => naming.refused(name),
+            Err(error) if error.errno() == libc::ENOENT && naming == Naming::Create && at == path => {
+                naming.refused(name)
             }
             Err(error) => error,
         }

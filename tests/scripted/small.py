@@ -261,15 +261,4 @@ def above_a_directory_with_the_same_beginning():
     expect(context.try_stat("../file/../x") == -20, "a file was passed as a directory")
 
 
-@case
-def exclusive_open_of_a_directory():
-    """POSIX: O_EXCL tells of whatever is there; Linux says EISDIR for a slash behind the name."""
-    server = Server()
-    server.make(b"d", DIRECTORY)
-    context = Context(server)
-    for path, errno in (("/", 17), (".", 17), ("/d/.", 17), ("/d", 17), ("/d/", 21)):
-        status = context.try_open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR)
-        expect(status == -errno, f"{path}: {status}")
-
-
 main()

@@ -7,7 +7,7 @@ use nfs3_client::nfs3_types::nfs3::{ACCESS3_EXECUTE, ACCESS3_LOOKUP, ACCESS3_MOD
 
 use super::commit::is_final;
 use super::inode::Inode;
-use super::path::Object;
+use super::walk::Object;
 use super::{Client, File, LastLink, Session};
 use crate::attributes::{Attributes, FileSystem, FileType, Handle, SetAttributes, SetTimes, Time};
 use crate::error::{Error, Result};

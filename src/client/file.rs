@@ -8,7 +8,7 @@ use libc::c_int;
 use super::inode::{ErrorCursor, Inode, Writer};
 use super::locks::Locking;
 use super::mount::MountLife;
-use super::path::Object;
+use super::walk::Object;
 use super::{Client, LastLink, Session};
 use crate::attributes::{Attributes, FileType, Handle, SetAttributes, SetTimes};
 use crate::error::{Error, Result};

@@ -25,6 +25,7 @@ mod session;
 mod settings;
 mod stability;
 mod stat;
+mod walk;
 #[cfg(test)]
 mod tests;
 
@@ -43,8 +44,8 @@ pub use entries::Entries;
 pub use file::File;
 pub use locks::{Change, Span};
 pub use mount::{MountLife, exports};
-pub use path::LastLink;
 pub use settings::Settings;
+pub use walk::LastLink;
 
 use crate::error::{Error, Result};
 use crate::executor::{Executor, ServiceThread};

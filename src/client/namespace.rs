@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::path::{Naming, Parent};
+use super::path::Naming;
+use super::walk::Parent;
 use super::{Client, LastLink, Session};
 use crate::attributes::{Attributes, FileType, Handle, SetAttributes};
 use crate::error::{Error, Result};

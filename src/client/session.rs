@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::directory_cache::{Directory, Found};
 use super::inode::Policy;
 use super::mount::Mounted;
-use super::path::Object;
+use super::walk::Object;
 use super::{Client, File, Settings};
 use crate::attributes::{FileType, Handle};
 use crate::error::{Error, Result};

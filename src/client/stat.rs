@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use super::Client;
 use super::directory_cache::Directory;
-use super::path::{LastLink, MOVED, Normal, Object, is_normal, is_other_file_system, last_of};
+use super::path::{Normal, is_normal, last_of};
 use super::session::{Session, Shared};
+use super::walk::{LastLink, MOVED, Object, is_other_file_system};
 use crate::attributes::{Attributes, FileType, Handle};
 use crate::error::{Error, Result};
 use crate::executor::{Call, CallOperation, End};

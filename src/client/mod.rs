@@ -25,9 +25,9 @@ mod session;
 mod settings;
 mod stability;
 mod stat;
-mod walk;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::future::Future;
 use std::ops::Deref;

@@ -80,20 +80,24 @@ def memory():
     return 0
 
 
+def retain_nothing(server):
+    """COMMIT is not answered, and no data kept: the server's memory is this process's, too."""
+
+    def hook(call):
+        if call.name == "COMMIT":
+            call.hold()
+        return server.written_results(call) if call.name == "WRITE" else None
+
+    server.hook = hook
+
+
 @case
 def commit_that_is_never_answered():
     """The context retains no more than its bound; writes wait or fail then, within the timeout."""
     server = Server()
     context = Context(server, timeout=500)
     context.get_fd()
-
-    def hook(call):
-        if call.name == "COMMIT":
-            call.hold()
-        # The server keeps nothing either: it is in the same process.
-        return server.written_results(call) if call.name == "WRITE" else None
-
-    server.hook = hook
+    retain_nothing(server)
     piece, pieces = os.urandom(64 << 10), 64
     before, failed, slowest, written = memory(), 0, 0, 0
     for number in range(16):
@@ -123,13 +127,7 @@ def asynchronous_writes_are_bounded_too():
     server = Server()
     context = Context(server, timeout=500)
     context.get_fd()
-
-    def hook(call):
-        if call.name == "COMMIT":
-            call.hold()
-        return server.written_results(call) if call.name == "WRITE" else None
-
-    server.hook = hook
+    retain_nothing(server)
     piece = os.urandom(64 << 10)
     before, failed = memory(), 0
     for number in range(16):

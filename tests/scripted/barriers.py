@@ -4,27 +4,9 @@ them."""
 import ctypes as C
 import os
 
-from fixture import one_file
+from fixture import Held, one_file
 from library import LOCK, UNLOCK, Context, FileLock, case, expect, main, settle, times
 from server import Server
-
-
-class Holding:
-    """A hook that holds the replies of one procedure."""
-
-    def __init__(self, server, name):
-        self.server, self.name, self.calls = server, name, []
-        server.hook = self
-
-    def __call__(self, call):
-        if call.name == self.name:
-            call.hold()
-            self.calls.append(call)
-
-    def release(self):
-        self.server.hook = None
-        for call in self.calls:
-            call.release()
 
 
 @case
@@ -55,9 +37,9 @@ def fsync_behind_the_write():
 def mixed_truncate():
     """A truncation waits for the WRITE that is on its way; nothing of that comes back after a restart."""
     server, node, context, file = one_file()
-    held = Holding(server, "WRITE")
+    held = Held(server, "WRITE")
     write = context.start("pwrite", file, 0, 8, b"12345678")
-    context.loop(lambda: held.calls, 2)
+    context.loop(lambda: held, 2)
     truncate = context.start("ftruncate", file, 0)
     context.loop(lambda: truncate.done, 0.5)
     held.release()
@@ -76,9 +58,9 @@ def mixed_truncate():
 @case
 def truncation_excludes_writes():
     server, _node, context, file = one_file(b"12345678")
-    held = Holding(server, "SETATTR")
+    held = Held(server, "SETATTR")
     truncate = context.start("ftruncate", file, 0)
-    context.loop(lambda: held.calls, 2)
+    context.loop(lambda: held, 2)
     write = context.start("pwrite", file, 0, 4, b"data")
     context.loop(lambda: server.count("WRITE"), 0.3)
     beside = server.count("WRITE")
@@ -122,9 +104,9 @@ def truncate_by_path():
 def sent_behind_a_held_write(change):
     """Which SETATTRs were sent while the WRITE before them had no answer."""
     server, _node, context, file = one_file()
-    held = Holding(server, "WRITE")
+    held = Held(server, "WRITE")
     write = context.start("pwrite", file, 0, 4, b"data")
-    context.loop(lambda: held.calls, 2)
+    context.loop(lambda: held, 2)
     pending = change(context, file)
     context.loop(lambda: server.count("SETATTR"), 0.3)
     early = server.count("SETATTR")
@@ -248,9 +230,9 @@ def unlock_makes_stable():
 def unlock_of_a_write_under_way():
     server, node, context, file = one_file(portmapper=True)
     context.must_lockf(file, LOCK, 0)
-    held = Holding(server, "WRITE")
+    held = Held(server, "WRITE")
     write = context.start("pwrite", file, 0, 4, b"data")
-    context.loop(lambda: held.calls, 2)
+    context.loop(lambda: held, 2)
     unlock = context.start("lockf", file, UNLOCK, 0)
     context.loop(lambda: server.count("UNLOCK"), 0.3)
     early = server.count("UNLOCK")

@@ -4,6 +4,7 @@ back."""
 import os
 
 from filesystem import DIRECTORY
+from fixture import Held
 from library import Context, case, expect, main
 from server import Server
 
@@ -88,14 +89,7 @@ def late_lookup():
     server.make(b"x", parent=server.make(b"a", DIRECTORY))
     context = Context(server)
     context.get_fd()
-    held = []
-
-    def hook(call):
-        if call.name == "LOOKUP" and not held:
-            call.hold()
-            held.append(call)
-
-    server.hook = hook
+    held = Held(server, "LOOKUP", most=1)
     stat = context.start("stat64", "/a/x")
     context.loop(lambda: held, 2)
     rename = context.start("rename", "/a", "/b")
@@ -112,14 +106,7 @@ def late_lookup_and_rmdir():
     server.make(b"a", DIRECTORY)
     context = Context(server)
     context.get_fd()
-    held = []
-
-    def hook(call):
-        if call.name == "LOOKUP" and not held:
-            call.hold()
-            held.append(call)
-
-    server.hook = hook
+    held = Held(server, "LOOKUP", most=1)
     stat = context.start("stat64", "/a/x")
     context.loop(lambda: held, 2)
     context.finish(context.start("rmdir", "/a"))

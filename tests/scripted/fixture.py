@@ -13,3 +13,22 @@ def one_file(data=b"", portmapper=False, **settings):
     context = Context(server, **settings)
     context.get_fd()
     return server, node, context, context.must_open("/f", os.O_RDWR)
+
+
+class Held(list):
+    """Calls of some procedures, all of them or the first `most`, that the server carries out without a reply."""
+
+    def __init__(self, server, *names, most=None):
+        super().__init__()
+        self.server, self.names, self.most = server, names, most
+        server.hook = self.hold
+
+    def hold(self, call):
+        if call.name in self.names and len(self) != self.most:
+            call.hold()
+            self.append(call)
+
+    def release(self):
+        self.server.hook = None
+        for call in self:
+            call.release()

@@ -7,6 +7,7 @@ import select
 import threading
 import time
 
+from fixture import Held
 from library import Context, Stat, Wrong, case, expect, in_thread, main, wait_for
 from server import SILENCE, Server
 
@@ -120,12 +121,7 @@ def woken_for_a_callback_of_a_thread_that_has_ended():
     file = context.must_open("/g", os.O_RDONLY)
     poll = registered(context)
     for _ in range(20):
-        held, called = [], []
-
-        def hold(call):
-            if call.name in ("LOOKUP", "GETATTR"):
-                call.hold()
-                held.append(call)
+        held, called = Held(server, "LOOKUP", "GETATTR"), []
 
         def release():
             wait_for(lambda: len(held) == 2)
@@ -134,7 +130,6 @@ def woken_for_a_callback_of_a_thread_that_has_ended():
                 call.release()
                 time.sleep(0.005)
 
-        server.hook = hold
         in_thread(context.fstat64, file, ctypes.byref(Stat()))
         wait_for(lambda: len(held) == 1)
         time.sleep(0.12)

@@ -5,6 +5,7 @@ import mmap
 import os
 import time
 
+from fixture import Held
 from library import Context, Stat, case, elapsed, expect, in_thread, main, wait_for
 from server import Server
 
@@ -114,14 +115,7 @@ def handles_end_with_the_mount():
 def reads_under_way(context, server, count=8):
     """Reads of which the server holds the replies."""
     file = context.must_open("/f", os.O_RDONLY)
-    held, order = [], []
-
-    def hook(call):
-        if call.name == "READ":
-            call.hold()
-            held.append(call)
-
-    server.hook = hook
+    held, order = Held(server, "READ"), []
     reads = [context.start("pread", file, 0, 4, then=lambda _: order.append("pread")) for _ in range(count)]
     context.loop(lambda: len(held) == count, 2)
     return file, held, reads, order
@@ -166,14 +160,7 @@ def umount_in_another_thread():
     there any more."""
     server, _node, context = one_file()
     file = context.must_open("/f", os.O_RDONLY)
-    held = []
-
-    def hook(call):
-        if call.name == "READ":
-            call.hold()
-            held.append(call)
-
-    server.hook = hook
+    held = Held(server, "READ")
     memory = mmap.mmap(-1, 1 << 16)
     address = C.addressof(C.c_char.from_buffer(memory))
     read = in_thread(context.pread, file, 0, 4, C.c_void_p(address))

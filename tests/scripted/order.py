@@ -4,6 +4,7 @@ import ctypes as C
 import os
 import threading
 
+from fixture import Held
 from library import Context, case, expect, in_thread, main, settle, wait_for
 from server import Server
 
@@ -83,14 +84,7 @@ def appends_beside_synchronous_ones():
     context = Context(server)
     file = context.must_open("/f", READ_WRITE | os.O_APPEND)
     context.get_fd()
-    held = []
-
-    def hook(call):
-        if call.name == "WRITE" and not held:
-            held.append(call)
-            call.hold()
-
-    server.hook = hook
+    held = Held(server, "WRITE", most=1)
     first = context.start("write", file, 4, b"one\n")
     context.loop(lambda: held, 2)
     second = in_thread(context.write, file, 4, b"two\n")
@@ -234,14 +228,7 @@ def explicit_offsets_side_by_side():
     context = Context(server)
     file = context.must_open("/f", os.O_RDWR)
     context.get_fd()
-    held = []
-
-    def hook(call):
-        if call.name in ("WRITE", "READ"):
-            call.hold()
-            held.append(call)
-
-    server.hook = hook
+    held = Held(server, "WRITE", "READ")
     pending = [context.start("pwrite", file, 4096 * n, 4, b"%04d" % n) for n in range(8)]
     pending += [context.start("pread", file, 4096 * n, 4) for n in range(8, 16)]
     context.loop(lambda: len(held) == 16, 2)

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::proxy::{NFSACL, proxy, word};
+use super::procedures::NFSACL;
+use super::proxy::{proxy, word};
 use super::{mounted, mounted_at, server};
 use crate::client::{AclEntry, Client};
 use crate::error::Result;

@@ -5,17 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use nfs3_client::nfs3_types::nfs3::{NFS_PROGRAM, nfsstat3};
+use nfs3_client::nfs3_types::nfs3::nfsstat3;
 
 use super::super::File;
 use super::faults::{open, refuse};
+use super::procedures::{COMMIT, WRITE};
 use super::proxy::{Passing, proxy, word};
 use super::{Client, destination, mounted_at};
 use crate::io::Source;
 use crate::sync::lock;
-
-const WRITE: u32 = NFS_PROGRAM::NFSPROC3_WRITE as u32;
-const COMMIT: u32 = NFS_PROGRAM::NFSPROC3_COMMIT as u32;
 
 const UNSTABLE: u32 = 0;
 

@@ -7,19 +7,16 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nfs3_client::nfs3_types::nfs3::{NFS_PROGRAM, nfsstat3};
+use nfs3_client::nfs3_types::nfs3::nfsstat3;
 
 use super::faults::{open, refuse};
+use super::procedures::{LOOKUP, READ, WRITE};
 use super::proxy::{Passing, proxy, word};
 use super::{mounted, mounted_at, server};
 use crate::attributes::Attributes;
 use crate::client::{Client, LastLink, Place};
 use crate::error::Result;
 use crate::io::{Block, Source};
-
-const LOOKUP: u32 = NFS_PROGRAM::NFSPROC3_LOOKUP as u32;
-const READ: u32 = NFS_PROGRAM::NFSPROC3_READ as u32;
-const WRITE: u32 = NFS_PROGRAM::NFSPROC3_WRITE as u32;
 
 /// Serves the context until the operation is complete.
 fn served<T>(client: &Arc<Client>, result: &Receiver<T>) -> T {

@@ -6,16 +6,11 @@ use std::time::{Duration, Instant};
 
 use nfs3_client::nfs3_types::nfs3::{NFS_PROGRAM, nfsstat3};
 
+use super::procedures::{COMMIT, LOOKUP, READ, READDIRPLUS, WRITE};
 use super::proxy::{Passing, proxy, word};
 use super::{destination, mounted_at, server};
 use crate::client::{Client, File, LastLink};
 use crate::io::Source;
-
-const LOOKUP: u32 = NFS_PROGRAM::NFSPROC3_LOOKUP as u32;
-const READ: u32 = NFS_PROGRAM::NFSPROC3_READ as u32;
-const WRITE: u32 = NFS_PROGRAM::NFSPROC3_WRITE as u32;
-const READDIRPLUS: u32 = NFS_PROGRAM::NFSPROC3_READDIRPLUS as u32;
-const COMMIT: u32 = NFS_PROGRAM::NFSPROC3_COMMIT as u32;
 
 fn mounted(tamper: impl FnMut(Passing<'_>) + Send + 'static) -> Arc<Client> {
     mounted_at(proxy(server(), tamper))

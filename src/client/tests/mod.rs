@@ -7,6 +7,7 @@ mod direct;
 mod faults;
 mod names;
 mod nested;
+mod procedures;
 mod proxy;
 mod reclaim;
 mod reconnect;

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use nfs3_client::nfs3_types::nfs3::NFS_PROGRAM;
 
+use super::procedures::LOOKUP;
 use super::proxy::{Passing, proxy, word};
 use super::{mounted, mounted_at, server};
 use crate::client::{Client, LastLink};
 use crate::error::Result;
 use crate::sync::lock;
-
-const LOOKUP: u32 = NFS_PROGRAM::NFSPROC3_LOOKUP as u32;
 
 /// The name that a LOOKUP asks for.
 fn name<'a>(passing: &Passing<'a>) -> &'a [u8] {

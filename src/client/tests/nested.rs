@@ -3,18 +3,16 @@
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use nfs3_client::nfs3_types::nfs3::{NFS_PROGRAM, nfsstat3};
+use nfs3_client::nfs3_types::nfs3::nfsstat3;
 
 use super::faults::refuse;
-use super::proxy::{MOUNT, NFS, Passing, proxy, proxy_with_mount, word};
+use super::procedures::{GETATTR, LOOKUP, MOUNT, NFS, READDIRPLUS};
+use super::proxy::{Passing, proxy, proxy_with_mount, word};
 use super::{mounted_at, server};
 use crate::client::{Client, LastLink};
 use crate::error::Result;
 use crate::sync::lock;
 
-const GETATTR: u32 = NFS_PROGRAM::NFSPROC3_GETATTR as u32;
-const LOOKUP: u32 = NFS_PROGRAM::NFSPROC3_LOOKUP as u32;
-const READDIRPLUS: u32 = NFS_PROGRAM::NFSPROC3_READDIRPLUS as u32;
 const MNT: u32 = 1;
 
 fn opaque(bytes: &[u8], at: usize) -> &[u8] {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use super::procedures::{MOUNT, NFS, NFSACL};
 use crate::sync::lock;
 
 /// One reply on its way: which procedure it answers, the call's arguments, and the body, to be changed. A refusal has
@@ -26,10 +27,6 @@ const REPLY_HEADER: usize = 24;
 
 /// Where a header says whether the call was a success.
 const ACCEPT_STAT: usize = 20;
-
-pub const NFS: u32 = 100_003;
-pub const NFSACL: u32 = 100_227;
-pub const MOUNT: u32 = 100_005;
 
 type Tamper = dyn FnMut(Passing<'_>) + Send;
 

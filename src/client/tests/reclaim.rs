@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::mounted_at;
-use super::proxy::{NFS, word};
-use super::scripted::{Answer, Call, NLM, Scripted, attributes, found, opaque, strings, words};
+use super::procedures::{LOOKUP, NFS, NLM};
+use super::proxy::word;
+use super::scripted::{Answer, Call, Scripted, attributes, found, opaque, strings, words};
 use crate::client::{Change, Client, File, LastLink, Span};
 use crate::sync::lock;
 
-const LOOKUP: u32 = 3;
 const UNLOCK: u32 = 4;
 const NM_LOCK: u32 = 22;
 

@@ -5,17 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::mounted_at;
+use super::procedures::{CREATE, LINK, LOOKUP, MKDIR, RENAME, SETATTR};
 use super::proxy::word;
 use super::scripted::{Answer, Call, Scripted, attributes, found, made, opaque, refusal, strings, words};
 use crate::client::{Client, LastLink};
 use crate::error::{Error, Result};
-
-const SETATTR: u32 = 2;
-const LOOKUP: u32 = 3;
-const CREATE: u32 = 8;
-const MKDIR: u32 = 9;
-const RENAME: u32 = 14;
-const LINK: u32 = 15;
 
 const NOENT: u32 = 2;
 const EXIST: u32 = 17;

@@ -5,11 +5,9 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use super::procedures::{MOUNT, NLM};
 use super::proxy::word;
 use crate::sync::lock;
-
-pub const MOUNT: u32 = 100_005;
-pub const NLM: u32 = 100_021;
 
 /// A call as the server has received it.
 #[derive(Clone)]

@@ -77,6 +77,11 @@ impl Callback {
         }
     }
 
+    /// Tells the end, whatever came to it.
+    fn into_end<T: Answer>(self) -> impl FnOnce(Result<T>) + Send {
+        move |result| self.end(result)
+    }
+
     /// Tells the end.
     pub fn end<T: Answer>(self, result: Result<T>) {
         match result {
@@ -106,7 +111,7 @@ impl Context {
         callback: Callback,
         operation: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<c_int> {
-        self.client.spawn(operation, move |result| callback.end(result))?;
+        self.client.spawn(operation, callback.into_end())?;
         Ok(0)
     }
 }

@@ -41,7 +41,7 @@ use crate::rpc::Connection;
 use crate::sync::lock;
 use driver::Driver;
 use single::SingleCall;
-use task::{Operation, Task, Tasks};
+use task::{BoxFuture, Operation, Task, Tasks};
 use threads::Threads;
 
 /// See the module.
@@ -367,7 +367,7 @@ impl Executor {
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) -> Result<()> {
         let _inside = self.threads.enter(); // whoever shuts down waits for what becomes complete here
-        self.start(operation, done, false, None).map_err(|(error, _)| error)?;
+        self.start(Box::pin(operation), done, false, None).map_err(|(error, _)| error)?;
         self.submitted();
         Ok(())
     }
@@ -410,14 +410,14 @@ impl Executor {
         &self,
         operation: impl Future<Output = Result<()>> + Send + 'static,
     ) -> Result<()> {
-        self.start(operation, drop, true, None).map_err(|(error, _)| error)
+        self.start(Box::pin(operation), drop, true, None).map_err(|(error, _)| error)
     }
 
     /// As [`Executor::spawn`], for who is inside; an error comes with `done`. An operation that `began` before operations
     /// were cancelled is not started.
     pub(super) fn start<T: Send + 'static, D: FnOnce(Result<T>) + Send + 'static>(
         &self,
-        operation: impl Future<Output = Result<T>> + Send + 'static,
+        operation: BoxFuture<T>,
         done: D,
         background: bool,
         began: Option<Generation>,

@@ -23,38 +23,45 @@ pub trait Task: Send + Sync {
     fn id(&self) -> usize;
 }
 
+/// A future of any type: an [`Operation`] is compiled once for each type of result, not for each of some fifty futures.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+
 /// An operation and who is told its end.
-pub struct Operation<T, F, D> {
+pub struct Operation<T, D> {
     id: usize,
     background: bool,
     queued: AtomicBool,
     executor: Weak<Executor>,
-    stage: Mutex<Stage<T, F, D>>,
+    stage: Mutex<Stage<T, D>>,
 }
 
-enum Stage<T, F, D> {
-    Running(Pin<Box<F>>, D),
+enum Stage<T, D> {
+    Running(BoxFuture<T>, D),
     Ended(Result<T>, D),
     Told,
 }
 
-impl<T, F, D> Operation<T, F, D>
+impl<T, D> Operation<T, D>
 where
     T: Send + 'static,
-    F: Future<Output = Result<T>> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
 {
     /// It is to be polled once; after that it wakes itself.
-    pub fn task(future: F, done: D, id: usize, background: bool, executor: Weak<Executor>) -> Arc<dyn Task> {
-        let stage = Mutex::new(Stage::Running(Box::pin(future), done));
+    pub fn task(
+        future: BoxFuture<T>,
+        done: D,
+        id: usize,
+        background: bool,
+        executor: Weak<Executor>,
+    ) -> Arc<dyn Task> {
+        let stage = Mutex::new(Stage::Running(future, done));
         Arc::new(Self { id, background, queued: AtomicBool::new(true), executor, stage })
     }
 }
 
-impl<T, F, D> Task for Operation<T, F, D>
+impl<T, D> Task for Operation<T, D>
 where
     T: Send + 'static,
-    F: Future<Output = Result<T>> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
 {
     fn poll(self: Arc<Self>) -> bool {
@@ -89,7 +96,7 @@ where
     }
 }
 
-impl<T, F, D> Stage<T, F, D> {
+impl<T, D> Stage<T, D> {
     fn end(&mut self, result: Result<T>) {
         match std::mem::replace(self, Stage::Told) {
             Stage::Running(future, done) => {
@@ -101,10 +108,9 @@ impl<T, F, D> Stage<T, F, D> {
     }
 }
 
-impl<T, F, D> Wake for Operation<T, F, D>
+impl<T, D> Wake for Operation<T, D>
 where
     T: Send + 'static,
-    F: Future<Output = Result<T>> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
 {
     fn wake(self: Arc<Self>) {

@@ -1,6 +1,8 @@
 //! The original Python module `libnfs`, its source package unmodified, compiled against our header and library:
 //! the examples of its README, everything it offers, and what makes it crash on libnfs, on nfs-ganesha.
 
+mod documents;
+mod make;
 mod support;
 
 use std::fs;
@@ -34,6 +36,30 @@ fn misuse() {
     python_test("misuse.py", |_| Vec::new());
 }
 
+#[test]
+fn install_as_documented() {
+    if !need(&["make", "gcc", "strip"]) {
+        return;
+    }
+    // Debian's pip builds the module with Debian's setuptools. Others fetch them.
+    let with_pip = |python: &&str| suits(python) && has_module(python, "pip");
+    let Some(python) = ["/usr/bin/python3", "python3"].into_iter().find(with_pip) else {
+        need(&[
+            "a Python with pip, its headers and the module `imp` (python3-pip, python3-dev, before 3.12)",
+        ]);
+        return;
+    };
+    let Some(package) = package(Path::new(python)) else {
+        need(&["the source package libnfs 1.0.post4 from PyPI"]);
+        return;
+    };
+    make::make(&["all"]);
+    let cache = package.parent().and_then(Path::to_str).expect("the directory of the package");
+    let environment = [("PIP_FIND_LINKS", cache), ("PIP_ROOT_USER_ACTION", "ignore")];
+    let section = ["The module libnfs"];
+    documents::run_sections("docs/PYTHON.md", &section, &[("python3", python)], &environment);
+}
+
 /// Runs one of the programs in tests/python on a fresh server, with the module and our library.
 fn python_test(program: &str, arguments: impl Fn(&Path) -> Vec<PathBuf>) {
     if !need(&["ganesha", "gcc"]) {
@@ -59,41 +85,47 @@ fn python_test(program: &str, arguments: impl Fn(&Path) -> Vec<PathBuf>) {
 
 /// The first Python that can compile extensions and has what the module's generated code imports.
 fn python() -> Option<&'static Path> {
-    static PYTHON: OnceLock<Option<&'static Path>> = OnceLock::new();
-    *PYTHON.get_or_init(|| {
-        let suits = "import imp, os, sysconfig; os.stat(sysconfig.get_paths()['include'] + '/Python.h')";
-        ["python3", "/usr/bin/python3"].map(Path::new).into_iter().find(|python| {
-            let output = Command::new(python).args(["-W", "ignore", "-c", suits]).output();
-            output.is_ok_and(|output| output.status.success())
-        })
-    })
+    static PYTHON: OnceLock<Option<&'static str>> = OnceLock::new();
+    PYTHON
+        .get_or_init(|| ["python3", "/usr/bin/python3"].into_iter().find(|python| suits(python)))
+        .map(Path::new)
+}
+
+fn suits(python: &str) -> bool {
+    has_module(python, "imp, os, sysconfig; os.stat(sysconfig.get_paths()['include'] + '/Python.h')")
+}
+
+fn has_module(python: &str, module: &str) -> bool {
+    let import = format!("import {module}");
+    let output = Command::new(python).args(["-W", "ignore", "-c", &import]).output();
+    output.is_ok_and(|output| output.status.success())
 }
 
 /// The directory of the compiled module; None when the package cannot be had.
 fn module(python: &Path) -> Option<&'static Path> {
     static MODULE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    MODULE
+    MODULE.get_or_init(|| Some(build(python, package(python)?))).as_deref()
+}
+
+/// Fetches the source package unless it is there already; what is not the known package is not used.
+fn package(python: &Path) -> Option<&'static Path> {
+    static SOURCE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    SOURCE
         .get_or_init(|| {
             let cache = project_root().join("target/python");
             fs::create_dir_all(&cache).expect("a directory for the package");
-            let package = download(python, &cache)?;
-            Some(build(python, &package))
+            let package = cache.join(format!("{PACKAGE}.tar.gz"));
+            if !is_genuine(&package) {
+                let mut pip = Command::new(python);
+                pip.args(["-m", "pip", "-q", "--disable-pip-version-check", "download", "--require-hashes"]);
+                pip.args(["--no-deps", "--no-binary", "libnfs", "--dest"]).arg(&cache);
+                pip.arg("--requirement").arg(project_root().join("tests/python/requirements.txt"));
+                let done = run(&mut pip, Duration::from_secs(120));
+                println!("pip {}:\n{}{}", done.how(), done.stdout, done.stderr);
+            }
+            is_genuine(&package).then_some(package)
         })
         .as_deref()
-}
-
-/// Fetches the package unless it is there already; what is not the known package is not used.
-fn download(python: &Path, cache: &Path) -> Option<PathBuf> {
-    let package = cache.join(format!("{PACKAGE}.tar.gz"));
-    if !is_genuine(&package) {
-        let mut pip = Command::new(python);
-        pip.args(["-m", "pip", "-q", "--disable-pip-version-check", "download", "--require-hashes"]);
-        pip.args(["--no-deps", "--no-binary", "libnfs", "--dest"]).arg(cache);
-        pip.arg("--requirement").arg(project_root().join("tests/python/requirements.txt"));
-        let done = run(&mut pip, Duration::from_secs(120));
-        println!("pip {}:\n{}{}", done.how(), done.stdout, done.stderr);
-    }
-    is_genuine(&package).then_some(package)
 }
 
 fn is_genuine(package: &Path) -> bool {

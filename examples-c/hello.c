@@ -4,9 +4,9 @@
  *     cc hello.c $(pkg-config --cflags --libs libnfs) -o hello
  *     ./hello nfs://server/export
  *
- * The conventions are those of the whole library: a call answers a negative errno when it fails, and
- * nfs_get_error() has the sentence for it. A context belongs to one thread at a time. Whatever was opened
- * is closed, even after an error, before the context is destroyed.
+ * The conventions are those of the whole library: a call that fails returns a negative errno, and nfs_get_error() then
+ * returns a sentence that describes the error. Whatever was opened is closed before the context is destroyed, also
+ * after an error.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -77,7 +77,7 @@ def load(name):
 
 
 class Nfs:
-    """A context. Calls that answer a negative errno become OSError with the library's sentence."""
+    """A context. A call that returns a negative errno raises OSError with the library's sentence."""
 
     def __init__(self, library, address):
         self.library = library

@@ -25,6 +25,7 @@ fn make_demo() {
         let start = Instant::now();
         let shown = make(&["demo"]).stdout;
         best = best.min(start.elapsed());
+        assert!(shown.contains("libnfs.so.14 => target/release/libnfs.so.14 "), "{shown}");
         for language in ["C", "Python"] {
             let read = format!("read   /hello/greeting.txt: Hello from {language}, over NFS.");
             assert!(shown.contains(&read), "{shown}");

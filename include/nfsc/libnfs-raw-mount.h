@@ -1,5 +1,5 @@
 /*
- * The MOUNT protocol as mount_getexports() tells it.
+ * The types of the MOUNT protocol that mount_getexports() returns.
  *
  * This file is made from the source of the library; see tests/abi/headers.rs.
  *

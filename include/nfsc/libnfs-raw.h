@@ -1,6 +1,6 @@
 /*
- * RPC contexts: what mount_getexports_async() works with. Conventions are those of libnfs.h; rpc_get_error() tells more
- * of an error.
+ * RPC contexts, on which mount_getexports_async() works. The conventions are those of libnfs.h. After an error,
+ * rpc_get_error() describes it.
  *
  * This file is made from the source of the library; see tests/abi/headers.rs.
  *
@@ -14,7 +14,7 @@
 #include <nfsc/libnfs.h>
 
 /**
- * What a callback of an RPC is told: the reply is there.
+ * The status that the callback of an RPC gets when the reply has arrived.
  */
 #define RPC_STATUS_SUCCESS 0
 
@@ -75,21 +75,21 @@ EXTERN struct nfs_fh *nfs_get_fh(struct nfsfh *nfsfh);
 EXTERN char *rpc_get_error(struct rpc_context *rpc);
 
 /**
- * Returns a file descriptor to wait on, for the events that rpc_which_events() tells, before rpc_service() is
- * called. It is readable as well when a call runs out of time, and stays the same for the life of the context.
- * It belongs to the context: never read from it. Returns -1 when there is nothing to wait for.
+ * Returns the file descriptor to wait on with poll(2), for the events that rpc_which_events() returns, before
+ * rpc_service() is called. It also becomes readable when a deadline has passed. It stays the same for the life of the
+ * context and belongs to it: do not read from it. Returns -1 if there is none.
  */
 EXTERN int rpc_get_fd(struct rpc_context *rpc);
 
 /**
- * Returns the events of poll(2) to wait for on rpc_get_fd(). To be called each time before waiting.
+ * Returns the events, as for poll(2), to wait for on rpc_get_fd(). Call it each time before waiting.
  */
 EXTERN int rpc_which_events(struct rpc_context *rpc);
 
 /**
- * Does what there is to do without waiting: sends, receives, finishes calls and runs their callbacks. `revents` is
- * what poll(2) told; to call it when nothing has happened does no harm. Returns 0, or -1 when the context cannot be
- * used any more.
+ * Does the work that is pending, without waiting: sends, receives, completes calls and calls their callbacks.
+ * `revents` is what poll(2) returned. Calling it when nothing has happened does no harm. Returns 0, or -1 when the
+ * context cannot be used any more.
  */
 EXTERN int rpc_service(struct rpc_context *rpc, int revents);
 

@@ -1,18 +1,19 @@
 /*
- * NFS in user space. The functions are those of libnfs, and so are their names, arguments and results.
+ * An NFS client in user space. The functions have the names, arguments and results of libnfs.
  *
- * Results: functions that return an int return 0 or a count, or a negative errno; nfs_get_error() tells more.
+ * Results: a function that returns an int returns 0 or a count when it succeeds, and a negative errno when it fails.
+ * nfs_get_error() then describes the error.
  *
- * Handles: a context, a file or a directory is valid until it is closed or destroyed. To use it later is an error,
- * -EBADF, and so is to use a file or a directory with another context than the one it was opened in. A handle that
- * is NULL is -EINVAL, and so is any other argument that must not be NULL. A path that only has to be looked up may
- * be NULL, which like the empty path means the working directory.
+ * Handles: a context, a file or a directory is valid until it is closed or destroyed. Using it afterwards is an error,
+ * -EBADF. So is using a file or a directory with another context than the one in which it was opened. A handle that
+ * is NULL is -EINVAL, and so is any other argument that must not be NULL. A path that is only looked up may be NULL; like
+ * the empty path, it means the current directory.
  *
- * Memory: strings and structures that go in are copied before the function returns, except for the buffers of
- * synchronous reads and writes. What comes out belongs to the library unless the function says otherwise.
+ * Memory: the library copies the strings and structures that it is given, except for the buffers of synchronous reads
+ * and writes. What it returns belongs to the library, unless the description of the function says otherwise.
  *
- * Asynchronous functions, whose names end in _async, return 0 when the operation has been accepted: its callback is
- * then called exactly once. When they return a negative errno it is not called. They need an event loop:
+ * Asynchronous functions have names that end in _async. They return 0 when they have accepted the operation; its callback
+ * is then called exactly once. When they return a negative errno, it is not called. They need an event loop:
  *
  *     struct pollfd p = { .fd = nfs_get_fd(nfs), .events = nfs_which_events(nfs) };
  *     poll(&p, 1, -1);
@@ -193,7 +194,7 @@ struct nfsdirent {
   uint64_t inode;
   /**
    * A number of the enumeration ftype3: 1 file, 2 directory, 3 block device, 4 character device, 5 symbolic
-   * link, 6 socket, 7 FIFO. It and what follows is 0 when the server did not tell.
+   * link, 6 socket, 7 FIFO. It and the fields below are 0 when the server sent no attributes.
    */
   uint32_t type;
   /**
@@ -218,7 +219,7 @@ struct nfsdirent {
 };
 
 /**
- * What nfs_statvfs64() tells about a file system; the fields are those of statvfs(3).
+ * What nfs_statvfs64() reports about a file system. The fields are those of statvfs(3).
  */
 struct nfs_statvfs_64 {
   uint64_t f_bsize;
@@ -276,46 +277,48 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Makes a context that acts as the user and group of the process. Returns NULL when there is no memory or no
- * file descriptor left. To be freed with nfs_destroy_context().
+ * Creates a context. It acts as the user and group of the process. Returns NULL when there is no memory or no file
+ * descriptor left. Free it with nfs_destroy_context().
  */
 EXTERN struct nfs_context *nfs_init_context(void);
 
 /**
- * Closes a context: its connections, its open files and directories, and the memory of all of them. Callbacks of
- * operations that are not complete are called with -EINTR before it returns. It may be called from a callback of
- * the same context. NULL, or a context that was destroyed before, is left alone. A child of the process that made the
- * context closes its own copies of the descriptors, and nothing else happens.
+ * Closes a context with its connections, open files and open directories, and frees their memory. Operations that are
+ * not complete end first: their callbacks are called with -EINTR. Files are closed without a COMMIT: call nfs_close()
+ * or nfs_fsync() before, to be sure of written data. The function may be called from a callback of the same context.
+ * It does nothing if the context is NULL or already destroyed. In a child of the process that made the context, it
+ * closes the child's copies of the descriptors and does nothing else.
  */
 EXTERN void nfs_destroy_context(struct nfs_context *nfs);
 
 /**
- * Describes the latest error of the context. Never NULL; empty when there has been no error. The string belongs
- * to the context and is valid until sixty-four others have been handed out, or the context is destroyed.
+ * Returns a sentence that describes the latest error of the context: the operation, the path and the cause. It is
+ * never NULL, and empty if there has been no error. The string belongs to the context. It is valid until 64 others
+ * have been returned, or until the context is destroyed.
  */
 EXTERN char *nfs_get_error(struct nfs_context *nfs);
 
 /**
- * Returns a file descriptor to wait on, for the events that nfs_which_events() tells, before nfs_service() is
- * called. It is readable as well when a call runs out of time, and stays the same for the life of the context.
- * It belongs to the context: never read from it. Returns -1 when there is none.
+ * Returns the file descriptor to wait on with poll(2), for the events that nfs_which_events() returns, before
+ * nfs_service() is called. It also becomes readable when a deadline has passed. It stays the same for the life of the
+ * context and belongs to it: do not read from it. Returns -1 if there is none.
  */
 EXTERN int nfs_get_fd(struct nfs_context *nfs);
 
 /**
- * Returns the events of poll(2) to wait for on nfs_get_fd(). To be called each time before waiting.
+ * Returns the events, as for poll(2), to wait for on nfs_get_fd(). Call it each time before waiting.
  */
 EXTERN int nfs_which_events(struct nfs_context *nfs);
 
 /**
- * Does what there is to do without waiting: sends, receives, finishes operations and calls their callbacks.
- * `revents` is what poll(2) told; to call it when nothing has happened does no harm. Returns 0, or -1 when the
+ * Does the work that is pending, without waiting: sends, receives, completes operations and calls their callbacks.
+ * `revents` is what poll(2) returned. Calling it when nothing has happened does no harm. Returns 0, or -1 when the
  * connection cannot be used any more.
  */
 EXTERN int nfs_service(struct nfs_context *nfs, int revents);
 
 /**
- * Returns how many asynchronous operations are not complete.
+ * Returns the number of asynchronous operations that are not complete.
  */
 EXTERN int nfs_queue_length(struct nfs_context *nfs);
 
@@ -417,7 +420,8 @@ EXTERN void nfs_set_auto_traverse_mounts(struct nfs_context *nfs, int enabled);
 #endif
 
 /**
- * Sets how often a lost connection is made again before calls fail: -1 without limit, 0 never.
+ * Sets how often the library tries to connect again after a connection is lost, before calls fail. -1, the default,
+ * means without limit; 0 means never.
  */
 EXTERN void nfs_set_autoreconnect(struct nfs_context *nfs, int num_retries);
 
@@ -472,7 +476,8 @@ EXTERN int nfs_get_poll_timeout(struct nfs_context *nfs);
 #endif
 
 /**
- * Sets how long one call to the server may take, in milliseconds. 0 or negative is as long as it takes.
+ * Sets how long a mount, and after that each call to the server, may take, in milliseconds. 0 or a negative number
+ * means no limit; a mount then ends after 60 seconds.
  */
 EXTERN void nfs_set_timeout(struct nfs_context *nfs, int milliseconds);
 
@@ -488,14 +493,14 @@ EXTERN int nfs_get_timeout(struct nfs_context *nfs);
 EXTERN void nfs4_set_client_name(struct nfs_context *nfs, const char *id);
 
 /**
- * Sets the eight bytes that tell an NFS version 4 server a restarted client from the one before. NULL has them made.
- * No effect so far.
+ * Sets the eight bytes by which an NFS version 4 server distinguishes a restarted client from the one before. NULL
+ * lets the library choose them. No effect so far.
  */
 EXTERN void nfs4_set_verifier(struct nfs_context *nfs, const char *verifier);
 
 /**
- * Sets the permission bits that nfs_open() takes away from a file it makes, and returns the former ones. Other
- * functions are told the permissions and use them as they are. At first 022.
+ * Sets the permission bits that nfs_open() removes from those of a file it creates, and returns the former ones. They
+ * are 022 at first. Functions that take the permissions as an argument use them unchanged.
  */
 EXTERN uint16_t nfs_umask(struct nfs_context *nfs, uint16_t mask);
 
@@ -577,7 +582,9 @@ EXTERN struct nfs_url *nfs_parse_url_incomplete(struct nfs_context *nfs, const c
 EXTERN void nfs_destroy_url(struct nfs_url *url);
 
 /**
- * Mounts the directory `exportname` of `server`, a name or an address. Returns 0 or -errno.
+ * Mounts the directory `exportname` of `server`, which is a host name or an address. The paths of all other calls
+ * start there. Returns 0 or -errno, for example -EACCES when the server refuses and -ENOENT when it has no such
+ * directory.
  */
 EXTERN int nfs_mount(struct nfs_context *nfs, const char *server, const char *exportname);
 
@@ -588,20 +595,22 @@ EXTERN int nfs_mount_async(struct nfs_context *nfs, const char *server, const ch
     nfs_cb cb, void *private_data);
 
 /**
- * Ends the use of an export. Calls that are under way end with -EINTR first: when this returns, none of them uses a
- * buffer any more. What was written is made stable; files and directories that are open can only be closed from now on,
- * which tells an error when that failed. The context can be mounted again. Returns 0 or -errno.
+ * Ends the use of an export. Calls that are under way end with -EINTR first, so that none of them uses a buffer any
+ * more when this function returns. Written data is made stable. Files and directories that are open can only be closed
+ * from now on; closing a file returns an error if its data could not be made stable. The context can mount again.
+ * Returns 0 or -errno.
  */
 EXTERN int nfs_umount(struct nfs_context *nfs);
 
 /**
- * Like nfs_umount(), asynchronous. The callback gets 0; those of calls that are under way come before it.
+ * Like nfs_umount(), asynchronous. The callback gets 0. The callbacks of calls that are under way are called before
+ * it.
  */
 EXTERN int nfs_umount_async(struct nfs_context *nfs, nfs_cb cb, void *private_data);
 
 /**
- * Changes the directory that relative paths of the context begin in. At first it is the root of the export.
- * Returns 0 or -errno.
+ * Changes the directory where relative paths of the context start. At first it is the root of the export. Returns 0 or
+ * -errno.
  */
 EXTERN int nfs_chdir(struct nfs_context *nfs, const char *path);
 
@@ -618,7 +627,7 @@ EXTERN int nfs_chdir_async(struct nfs_context *nfs, const char *path, nfs_cb cb,
 EXTERN void nfs_getcwd(struct nfs_context *nfs, const char **cwd);
 
 /**
- * Reads the attributes of a file (RFC 1813, GETATTR). Superseded by nfs_stat64(), which tells all of them.
+ * Reads the attributes of a file (RFC 1813, GETATTR). nfs_stat64() returns more of them and should be used instead.
  * Returns 0 or -errno.
  */
 EXTERN int nfs_stat(struct nfs_context *nfs, const char *path, struct stat *st);
@@ -629,7 +638,8 @@ EXTERN int nfs_stat(struct nfs_context *nfs, const char *path, struct stat *st);
 EXTERN int nfs_stat_async(struct nfs_context *nfs, const char *path, nfs_cb cb, void *private_data);
 
 /**
- * Reads the attributes of a file (RFC 1813, GETATTR). Returns 0 or -errno.
+ * Reads the attributes of a file (RFC 1813, GETATTR) and stores them in `*st`. Returns 0 or -errno. A symbolic link at
+ * the end of the path is followed; see nfs_lstat64().
  */
 EXTERN int nfs_stat64(struct nfs_context *nfs, const char *path, struct nfs_stat_64 *st);
 
@@ -651,7 +661,7 @@ EXTERN int nfs_lstat64_async(struct nfs_context *nfs, const char *path, nfs_cb c
     void *private_data);
 
 /**
- * Reads the attributes of an open file. Superseded by nfs_fstat64(), which tells all of them. Returns 0 or
+ * Reads the attributes of an open file. nfs_fstat64() returns more of them and should be used instead. Returns 0 or
  * -errno.
  */
 EXTERN int nfs_fstat(struct nfs_context *nfs, struct nfsfh *nfsfh, struct stat *st);
@@ -674,10 +684,12 @@ EXTERN int nfs_fstat64_async(struct nfs_context *nfs, struct nfsfh *nfsfh, nfs_c
     void *private_data);
 
 /**
- * Opens a file. `flags` are those of open(2): O_CREAT makes the file with the permissions 0666 less those of
- * nfs_umask(), O_EXCL, O_TRUNC (with O_WRONLY or O_RDWR), O_APPEND, O_SYNC, O_NOFOLLOW and O_DIRECTORY are known,
- * others are ignored. Stores the file in `*nfsfh`, to be closed with nfs_close(), or NULL after an error. Returns 0 or
+ * Opens a file and stores its handle in `*nfsfh`, or NULL after an error. Close it with nfs_close(). Returns 0 or
  * -errno.
+ *
+ * `flags` are those of open(2). O_CREAT creates the file with the permissions 0666 without those of nfs_umask().
+ * O_EXCL, O_TRUNC (with O_WRONLY or O_RDWR), O_APPEND, O_SYNC, O_NOFOLLOW and O_DIRECTORY have their usual meaning.
+ * Other flags are ignored.
  */
 EXTERN int nfs_open(struct nfs_context *nfs, const char *path, int flags, struct nfsfh **nfsfh);
 
@@ -688,7 +700,7 @@ EXTERN int nfs_open_async(struct nfs_context *nfs, const char *path, int flags, 
     void *private_data);
 
 /**
- * Like nfs_open(), but O_CREAT makes the file with exactly the permissions `mode`.
+ * Like nfs_open(), but O_CREAT creates the file with exactly the permissions `mode`.
  */
 EXTERN int nfs_open2(struct nfs_context *nfs, const char *path, int flags, int mode,
     struct nfsfh **nfsfh);
@@ -700,8 +712,8 @@ EXTERN int nfs_open2_async(struct nfs_context *nfs, const char *path, int flags,
     nfs_cb cb, void *private_data);
 
 /**
- * Makes a file with exactly the permissions `mode`, or empties the one that is there. The file can be written and
- * read. Returns 0 or -errno.
+ * Creates a file with exactly the permissions `mode`, or empties the file if it exists. Opens it for reading and
+ * writing, and stores its handle in `*nfsfh`, or NULL after an error. Returns 0 or -errno.
  */
 EXTERN int nfs_creat(struct nfs_context *nfs, const char *path, int mode, struct nfsfh **nfsfh);
 
@@ -725,21 +737,21 @@ EXTERN int nfs_create_async(struct nfs_context *nfs, const char *path, int flags
     nfs_cb cb, void *private_data);
 
 /**
- * Closes a file, after everything written to it is on the server's stable storage. The handle is gone even when
- * that fails. Returns 0 or -errno.
+ * Closes a file, after everything written to it has reached the server's stable storage. Returns 0 or -errno. An error
+ * means that data may be lost. The handle is invalid afterwards, also after an error.
  */
 EXTERN int nfs_close(struct nfs_context *nfs, struct nfsfh *nfsfh);
 
 /**
- * Like nfs_close(), asynchronous. The callback gets 0. The handle is gone at once.
+ * Like nfs_close(), asynchronous. The callback gets 0. The handle is invalid as soon as the function returns.
  */
 EXTERN int nfs_close_async(struct nfs_context *nfs, struct nfsfh *nfsfh, nfs_cb cb,
     void *private_data);
 
 /**
- * Reads up to `count` bytes from `offset` into `buf`, and leaves the position of the file alone (RFC 1813, READ).
- * Returns the number of bytes, which is less only at the end of the file or when `count` is above 2147479552, or
- * -errno.
+ * Reads up to `count` bytes at `offset` into `buf` (RFC 1813, READ). The position of the file does not change. Returns
+ * the number of bytes, or -errno. The number is less than `count` only at the end of the file, or when `count` is
+ * above 2147479552.
  */
 EXTERN int nfs_pread(struct nfs_context *nfs, struct nfsfh *nfsfh, uint64_t offset, uint64_t count,
     void *buf);
@@ -751,8 +763,9 @@ EXTERN int nfs_pread_async(struct nfs_context *nfs, struct nfsfh *nfsfh, uint64_
     uint64_t count, nfs_cb cb, void *private_data);
 
 /**
- * Reads up to `count` bytes from the position of the file into `buf`, and moves the position behind them (RFC
- * 1813, READ). Returns the number of bytes, which is less only at the end of the file, or -errno.
+ * Reads up to `count` bytes at the position of the file into `buf`, and advances the position (RFC 1813, READ).
+ * Returns the number of bytes, or -errno. The number is less than `count` only at the end of the file, or when `count`
+ * is above 2147479552; it is 0 at the end.
  */
 EXTERN int nfs_read(struct nfs_context *nfs, struct nfsfh *nfsfh, uint64_t count, void *buf);
 
@@ -763,9 +776,9 @@ EXTERN int nfs_read_async(struct nfs_context *nfs, struct nfsfh *nfsfh, uint64_t
     void *private_data);
 
 /**
- * Writes `count` bytes of `buf` at `offset`, and leaves the position of the file alone (RFC 1813, WRITE). Returns
- * the number of bytes, or -errno: -EINVAL when `count` is above INT_MAX. They are on stable storage after
- * nfs_fsync() or nfs_close(), or at once with O_SYNC.
+ * Writes `count` bytes of `buf` at `offset` (RFC 1813, WRITE). The position of the file does not change. Returns the
+ * number of bytes, or -errno: -EINVAL when `count` is above INT_MAX. The data is on stable storage after nfs_fsync()
+ * or nfs_close() has returned 0, or at once if the file was opened with O_SYNC.
  */
 EXTERN int nfs_pwrite(struct nfs_context *nfs, struct nfsfh *nfsfh, uint64_t offset, uint64_t count,
     const void *buf);
@@ -778,8 +791,9 @@ EXTERN int nfs_pwrite_async(struct nfs_context *nfs, struct nfsfh *nfsfh, uint64
     uint64_t count, const void *buf, nfs_cb cb, void *private_data);
 
 /**
- * Writes `count` bytes of `buf` at the position of the file, or with O_APPEND at its end, and moves the position
- * behind them (RFC 1813, WRITE). Returns the number of bytes, or -errno.
+ * Writes `count` bytes of `buf` at the position of the file, or at its end if it was opened with O_APPEND, and sets
+ * the position to the end of the written data (RFC 1813, WRITE). Returns the number of bytes, or -errno. For when the
+ * data is on stable storage, see nfs_pwrite().
  */
 EXTERN int nfs_write(struct nfs_context *nfs, struct nfsfh *nfsfh, uint64_t count, const void *buf);
 
@@ -803,8 +817,8 @@ EXTERN int nfs_lseek_async(struct nfs_context *nfs, struct nfsfh *nfsfh, int64_t
     nfs_cb cb, void *private_data);
 
 /**
- * Waits until everything written to the file is on the server's stable storage (RFC 1813, COMMIT). Returns 0
- * or -errno.
+ * Waits until everything written to the file is on the server's stable storage (RFC 1813, COMMIT). Returns 0 or
+ * -errno. An error means that data may be lost.
  */
 EXTERN int nfs_fsync(struct nfs_context *nfs, struct nfsfh *nfsfh);
 
@@ -876,8 +890,8 @@ EXTERN int nfs_fcntl_async(struct nfs_context *nfs, struct nfsfh *nfsfh, enum nf
     void *arg, nfs_cb cb, void *private_data);
 
 /**
- * Makes a directory with the permissions 0755 (RFC 1813, MKDIR). Returns 0, or -errno: -EEXIST when the name
- * is taken.
+ * Creates a directory with the permissions 0755 (RFC 1813, MKDIR). Returns 0 or -errno, for example -EEXIST when the
+ * name exists.
  */
 EXTERN int nfs_mkdir(struct nfs_context *nfs, const char *path);
 
@@ -899,7 +913,7 @@ EXTERN int nfs_mkdir2_async(struct nfs_context *nfs, const char *path, int mode,
     void *private_data);
 
 /**
- * Removes an empty directory (RFC 1813, RMDIR). Returns 0, or -errno: -ENOTEMPTY when something is in it.
+ * Removes an empty directory (RFC 1813, RMDIR). Returns 0 or -errno, for example -ENOTEMPTY when it is not empty.
  */
 EXTERN int nfs_rmdir(struct nfs_context *nfs, const char *path);
 
@@ -922,7 +936,7 @@ EXTERN int nfs_mknod_async(struct nfs_context *nfs, const char *path, int mode, 
     void *private_data);
 
 /**
- * Removes a file or another name that is not a directory (RFC 1813, REMOVE). Returns 0 or -errno.
+ * Removes the name of a file, or of anything else that is not a directory (RFC 1813, REMOVE). Returns 0 or -errno.
  */
 EXTERN int nfs_unlink(struct nfs_context *nfs, const char *path);
 
@@ -933,8 +947,8 @@ EXTERN int nfs_unlink_async(struct nfs_context *nfs, const char *path, nfs_cb cb
     void *private_data);
 
 /**
- * Gives a file or directory another name, in the place of what has it (RFC 1813, RENAME). Returns 0 or
- * -errno.
+ * Renames a file or a directory. Replaces a file, or an empty directory, that has the new name (RFC 1813, RENAME).
+ * Returns 0 or -errno.
  */
 EXTERN int nfs_rename(struct nfs_context *nfs, const char *oldpath, const char *newpath);
 
@@ -945,8 +959,8 @@ EXTERN int nfs_rename_async(struct nfs_context *nfs, const char *oldpath, const 
     nfs_cb cb, void *private_data);
 
 /**
- * Opens a directory and reads all its entries, which then do not change any more (RFC 1813, READDIRPLUS). Stores
- * it in `*nfsdir`, to be closed with nfs_closedir(), or NULL after an error. Returns 0 or -errno.
+ * Opens a directory and reads all its entries (RFC 1813, READDIRPLUS), which do not change any more afterwards. Stores
+ * its handle in `*nfsdir`, or NULL after an error. Close it with nfs_closedir(). Returns 0 or -errno.
  */
 EXTERN int nfs_opendir(struct nfs_context *nfs, const char *path, struct nfsdir **nfsdir);
 
@@ -957,13 +971,13 @@ EXTERN int nfs_opendir_async(struct nfs_context *nfs, const char *path, nfs_cb c
     void *private_data);
 
 /**
- * Returns the next entry of a directory, or NULL when there is none left. It belongs to the directory and is valid
- * until nfs_closedir(). The entries "." and ".." are among them. The context may be NULL.
+ * Returns the next entry of a directory, or NULL if there are no more. The entry belongs to the directory and is valid
+ * until nfs_closedir(). The entries "." and ".." are included. The context may be NULL.
  */
 EXTERN struct nfsdirent *nfs_readdir(struct nfs_context *nfs, struct nfsdir *nfsdir);
 
 /**
- * Moves to a position that nfs_telldir() told. The context may be NULL.
+ * Moves to a position that nfs_telldir() has returned. The context may be NULL.
  */
 EXTERN void nfs_seekdir(struct nfs_context *nfs, struct nfsdir *nfsdir, long loc);
 
@@ -979,7 +993,7 @@ EXTERN long nfs_telldir(struct nfs_context *nfs, struct nfsdir *nfsdir);
 EXTERN void nfs_rewinddir(struct nfs_context *nfs, struct nfsdir *nfsdir);
 
 /**
- * Closes a directory. Its entries are gone. The context may be NULL.
+ * Closes a directory and frees its entries. The context may be NULL.
  */
 EXTERN void nfs_closedir(struct nfs_context *nfs, struct nfsdir *nfsdir);
 

@@ -10,7 +10,7 @@ use super::types::{NFS_BLKSIZE, nfs_cb, nfs_context, nfs_stat_64, nfsfh};
 use crate::client::{Attributes, LastLink};
 use crate::error::Result;
 
-/// Reads the attributes of a file (RFC 1813, GETATTR). Superseded by nfs_stat64(), which tells all of them.
+/// Reads the attributes of a file (RFC 1813, GETATTR). nfs_stat64() returns more of them and should be used instead.
 /// Returns 0 or -errno.
 ///
 /// # Safety
@@ -42,7 +42,8 @@ pub unsafe extern "C" fn nfs_stat_async(
     })
 }
 
-/// Reads the attributes of a file (RFC 1813, GETATTR). Returns 0 or -errno.
+/// Reads the attributes of a file (RFC 1813, GETATTR) and stores them in `*st`. Returns 0 or -errno. A symbolic link at
+/// the end of the path is followed; see nfs_lstat64().
 ///
 /// # Safety
 /// `path` is NULL or a C string; the place for the result is NULL or writable.
@@ -112,7 +113,7 @@ pub unsafe extern "C" fn nfs_lstat64_async(
     })
 }
 
-/// Reads the attributes of an open file. Superseded by nfs_fstat64(), which tells all of them. Returns 0 or
+/// Reads the attributes of an open file. nfs_fstat64() returns more of them and should be used instead. Returns 0 or
 /// -errno.
 ///
 /// # Safety

@@ -8,18 +8,19 @@ use super::guard::stop_panics;
 use super::objects::{CONTEXTS, Context, ContextHandle};
 use super::types::nfs_context;
 
-/// Makes a context that acts as the user and group of the process. Returns NULL when there is no memory or no
-/// file descriptor left. To be freed with nfs_destroy_context().
+/// Creates a context. It acts as the user and group of the process. Returns NULL when there is no memory or no file
+/// descriptor left. Free it with nfs_destroy_context().
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_init_context() -> *mut nfs_context {
     let made = stop_panics(|| CONTEXTS.insert(Arc::new(Context::new()?)));
     made.unwrap_or(std::ptr::null_mut())
 }
 
-/// Closes a context: its connections, its open files and directories, and the memory of all of them. Callbacks of
-/// operations that are not complete are called with -EINTR before it returns. It may be called from a callback of
-/// the same context. NULL, or a context that was destroyed before, is left alone. A child of the process that made the
-/// context closes its own copies of the descriptors, and nothing else happens.
+/// Closes a context with its connections, open files and open directories, and frees their memory. Operations that are
+/// not complete end first: their callbacks are called with -EINTR. Files are closed without a COMMIT: call nfs_close()
+/// or nfs_fsync() before, to be sure of written data. The function may be called from a callback of the same context.
+/// It does nothing if the context is NULL or already destroyed. In a child of the process that made the context, it
+/// closes the child's copies of the descriptors and does nothing else.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_destroy_context(nfs: *mut nfs_context) {
     // There is nobody left to tell of a failure.
@@ -32,8 +33,9 @@ pub extern "C" fn nfs_destroy_context(nfs: *mut nfs_context) {
     });
 }
 
-/// Describes the latest error of the context. Never NULL; empty when there has been no error. The string belongs
-/// to the context and is valid until sixty-four others have been handed out, or the context is destroyed.
+/// Returns a sentence that describes the latest error of the context: the operation, the path and the cause. It is
+/// never NULL, and empty if there has been no error. The string belongs to the context. It is valid until 64 others
+/// have been returned, or until the context is destroyed.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_get_error(nfs: *mut nfs_context) -> *mut c_char {
     latest_error(nfs)

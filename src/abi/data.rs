@@ -14,9 +14,9 @@ use crate::client::{Client, File, Place};
 use crate::error::Result;
 use crate::io::{Block, Destination, Source};
 
-/// Reads up to `count` bytes from `offset` into `buf`, and leaves the position of the file alone (RFC 1813, READ).
-/// Returns the number of bytes, which is less only at the end of the file or when `count` is above 2147479552, or
-/// -errno.
+/// Reads up to `count` bytes at `offset` into `buf` (RFC 1813, READ). The position of the file does not change. Returns
+/// the number of bytes, or -errno. The number is less than `count` only at the end of the file, or when `count` is
+/// above 2147479552.
 ///
 /// # Safety
 /// `buf` has room for `count` bytes.
@@ -57,8 +57,9 @@ pub unsafe extern "C" fn nfs_pread_async(
     })
 }
 
-/// Reads up to `count` bytes from the position of the file into `buf`, and moves the position behind them (RFC
-/// 1813, READ). Returns the number of bytes, which is less only at the end of the file, or -errno.
+/// Reads up to `count` bytes at the position of the file into `buf`, and advances the position (RFC 1813, READ).
+/// Returns the number of bytes, or -errno. The number is less than `count` only at the end of the file, or when `count`
+/// is above 2147479552; it is 0 at the end.
 ///
 /// # Safety
 /// `buf` has room for `count` bytes.
@@ -97,9 +98,9 @@ pub unsafe extern "C" fn nfs_read_async(
     })
 }
 
-/// Writes `count` bytes of `buf` at `offset`, and leaves the position of the file alone (RFC 1813, WRITE). Returns
-/// the number of bytes, or -errno: -EINVAL when `count` is above INT_MAX. They are on stable storage after
-/// nfs_fsync() or nfs_close(), or at once with O_SYNC.
+/// Writes `count` bytes of `buf` at `offset` (RFC 1813, WRITE). The position of the file does not change. Returns the
+/// number of bytes, or -errno: -EINVAL when `count` is above INT_MAX. The data is on stable storage after nfs_fsync()
+/// or nfs_close() has returned 0, or at once if the file was opened with O_SYNC.
 ///
 /// # Safety
 /// `buf` has `count` bytes.
@@ -143,8 +144,9 @@ pub unsafe extern "C" fn nfs_pwrite_async(
     })
 }
 
-/// Writes `count` bytes of `buf` at the position of the file, or with O_APPEND at its end, and moves the position
-/// behind them (RFC 1813, WRITE). Returns the number of bytes, or -errno.
+/// Writes `count` bytes of `buf` at the position of the file, or at its end if it was opened with O_APPEND, and sets
+/// the position to the end of the written data (RFC 1813, WRITE). Returns the number of bytes, or -errno. For when the
+/// data is on stable storage, see nfs_pwrite().
 ///
 /// # Safety
 /// `buf` has `count` bytes.

@@ -11,8 +11,8 @@ use super::types::{NFS_BLKSIZE, nfs_cb, nfs_context, nfsdir, nfsdirent};
 use crate::client::{Attributes, Time};
 use crate::error::Result;
 
-/// Opens a directory and reads all its entries, which then do not change any more (RFC 1813, READDIRPLUS). Stores
-/// it in `*nfsdir`, to be closed with nfs_closedir(), or NULL after an error. Returns 0 or -errno.
+/// Opens a directory and reads all its entries (RFC 1813, READDIRPLUS), which do not change any more afterwards. Stores
+/// its handle in `*nfsdir`, or NULL after an error. Close it with nfs_closedir(). Returns 0 or -errno.
 ///
 /// # Safety
 /// `path` is NULL or a C string; the place for the result is NULL or writable.
@@ -50,14 +50,14 @@ pub unsafe extern "C" fn nfs_opendir_async(
     })
 }
 
-/// Returns the next entry of a directory, or NULL when there is none left. It belongs to the directory and is valid
-/// until nfs_closedir(). The entries "." and ".." are among them. The context may be NULL.
+/// Returns the next entry of a directory, or NULL if there are no more. The entry belongs to the directory and is valid
+/// until nfs_closedir(). The entries "." and ".." are included. The context may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_readdir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) -> *mut nfsdirent {
     with(nfs, nfsdir, |directory| directory.next(record)).flatten().unwrap_or(std::ptr::null_mut())
 }
 
-/// Moves to a position that nfs_telldir() told. The context may be NULL.
+/// Moves to a position that nfs_telldir() has returned. The context may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_seekdir(nfs: *mut nfs_context, nfsdir: *mut nfsdir, loc: c_long) {
     // The position behind the last entry is told as -1.
@@ -78,7 +78,7 @@ pub extern "C" fn nfs_rewinddir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
     with(nfs, nfsdir, |directory| directory.seek(0));
 }
 
-/// Closes a directory. Its entries are gone. The context may be NULL.
+/// Closes a directory and frees its entries. The context may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_closedir(nfs: *mut nfs_context, nfsdir: *mut nfsdir) {
     if with_any(nfs, nfsdir, |_| Ok(())).is_some() {

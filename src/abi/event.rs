@@ -6,22 +6,22 @@ use super::guard::{guard, guard_or};
 use super::objects::ContextHandle;
 use super::types::nfs_context;
 
-/// Returns a file descriptor to wait on, for the events that nfs_which_events() tells, before nfs_service() is
-/// called. It is readable as well when a call runs out of time, and stays the same for the life of the context.
-/// It belongs to the context: never read from it. Returns -1 when there is none.
+/// Returns the file descriptor to wait on with poll(2), for the events that nfs_which_events() returns, before
+/// nfs_service() is called. It also becomes readable when a deadline has passed. It stays the same for the life of the
+/// context and belongs to it: do not read from it. Returns -1 if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_get_fd(nfs: *mut nfs_context) -> c_int {
     descriptor(nfs)
 }
 
-/// Returns the events of poll(2) to wait for on nfs_get_fd(). To be called each time before waiting.
+/// Returns the events, as for poll(2), to wait for on nfs_get_fd(). Call it each time before waiting.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_which_events(nfs: *mut nfs_context) -> c_int {
     events(nfs)
 }
 
-/// Does what there is to do without waiting: sends, receives, finishes operations and calls their callbacks.
-/// `revents` is what poll(2) told; to call it when nothing has happened does no harm. Returns 0, or -1 when the
+/// Does the work that is pending, without waiting: sends, receives, completes operations and calls their callbacks.
+/// `revents` is what poll(2) returned. Calling it when nothing has happened does no harm. Returns 0, or -1 when the
 /// connection cannot be used any more.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_service(nfs: *mut nfs_context, revents: c_int) -> c_int {
@@ -29,7 +29,7 @@ pub extern "C" fn nfs_service(nfs: *mut nfs_context, revents: c_int) -> c_int {
     service(nfs)
 }
 
-/// Returns how many asynchronous operations are not complete.
+/// Returns the number of asynchronous operations that are not complete.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_queue_length(nfs: *mut nfs_context) -> c_int {
     queue_length(nfs)

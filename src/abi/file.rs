@@ -9,10 +9,12 @@ use super::objects::{Context, FILES, OpenFile};
 use super::types::{nfs_cb, nfs_context, nfsfh};
 use crate::error::Result;
 
-/// Opens a file. `flags` are those of open(2): O_CREAT makes the file with the permissions 0666 less those of
-/// nfs_umask(), O_EXCL, O_TRUNC (with O_WRONLY or O_RDWR), O_APPEND, O_SYNC, O_NOFOLLOW and O_DIRECTORY are known,
-/// others are ignored. Stores the file in `*nfsfh`, to be closed with nfs_close(), or NULL after an error. Returns 0 or
+/// Opens a file and stores its handle in `*nfsfh`, or NULL after an error. Close it with nfs_close(). Returns 0 or
 /// -errno.
+///
+/// `flags` are those of open(2). O_CREAT creates the file with the permissions 0666 without those of nfs_umask().
+/// O_EXCL, O_TRUNC (with O_WRONLY or O_RDWR), O_APPEND, O_SYNC, O_NOFOLLOW and O_DIRECTORY have their usual meaning.
+/// Other flags are ignored.
 ///
 /// # Safety
 /// `path` is NULL or a C string; the place for the result is NULL or writable.
@@ -51,7 +53,7 @@ pub unsafe extern "C" fn nfs_open_async(
     })
 }
 
-/// Like nfs_open(), but O_CREAT makes the file with exactly the permissions `mode`.
+/// Like nfs_open(), but O_CREAT creates the file with exactly the permissions `mode`.
 ///
 /// # Safety
 /// `path` is NULL or a C string; the place for the result is NULL or writable.
@@ -92,8 +94,8 @@ pub unsafe extern "C" fn nfs_open2_async(
     })
 }
 
-/// Makes a file with exactly the permissions `mode`, or empties the one that is there. The file can be written and
-/// read. Returns 0 or -errno.
+/// Creates a file with exactly the permissions `mode`, or empties the file if it exists. Opens it for reading and
+/// writing, and stores its handle in `*nfsfh`, or NULL after an error. Returns 0 or -errno.
 ///
 /// # Safety
 /// `path` is NULL or a C string; the place for the result is NULL or writable.
@@ -174,8 +176,8 @@ pub unsafe extern "C" fn nfs_create_async(
     })
 }
 
-/// Closes a file, after everything written to it is on the server's stable storage. The handle is gone even when
-/// that fails. Returns 0 or -errno.
+/// Closes a file, after everything written to it has reached the server's stable storage. Returns 0 or -errno. An error
+/// means that data may be lost. The handle is invalid afterwards, also after an error.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_close(nfs: *mut nfs_context, nfsfh: *mut nfsfh) -> c_int {
     guard(nfs, |context| {
@@ -186,7 +188,7 @@ pub extern "C" fn nfs_close(nfs: *mut nfs_context, nfsfh: *mut nfsfh) -> c_int {
     })
 }
 
-/// Like nfs_close(), asynchronous. The callback gets 0. The handle is gone at once.
+/// Like nfs_close(), asynchronous. The callback gets 0. The handle is invalid as soon as the function returns.
 ///
 /// # Safety
 /// `cb` can be called with `private_data`.

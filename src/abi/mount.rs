@@ -10,7 +10,9 @@ use super::guard::{guard, guard_or};
 use super::types::{nfs_cb, nfs_context};
 use crate::sync::lock;
 
-/// Mounts the directory `exportname` of `server`, a name or an address. Returns 0 or -errno.
+/// Mounts the directory `exportname` of `server`, which is a host name or an address. The paths of all other calls
+/// start there. Returns 0 or -errno, for example -EACCES when the server refuses and -ENOENT when it has no such
+/// directory.
 ///
 /// # Safety
 /// `server` and `exportname` are NULL or C strings.
@@ -53,9 +55,10 @@ pub unsafe extern "C" fn nfs_mount_async(
     })
 }
 
-/// Ends the use of an export. Calls that are under way end with -EINTR first: when this returns, none of them uses a
-/// buffer any more. What was written is made stable; files and directories that are open can only be closed from now on,
-/// which tells an error when that failed. The context can be mounted again. Returns 0 or -errno.
+/// Ends the use of an export. Calls that are under way end with -EINTR first, so that none of them uses a buffer any
+/// more when this function returns. Written data is made stable. Files and directories that are open can only be closed
+/// from now on; closing a file returns an error if its data could not be made stable. The context can mount again.
+/// Returns 0 or -errno.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_umount(nfs: *mut nfs_context) -> c_int {
     guard(nfs, |context| {
@@ -65,7 +68,8 @@ pub extern "C" fn nfs_umount(nfs: *mut nfs_context) -> c_int {
     })
 }
 
-/// Like nfs_umount(), asynchronous. The callback gets 0; those of calls that are under way come before it.
+/// Like nfs_umount(), asynchronous. The callback gets 0. The callbacks of calls that are under way are called before
+/// it.
 ///
 /// # Safety
 /// `cb` can be called with `private_data`.
@@ -83,8 +87,8 @@ pub unsafe extern "C" fn nfs_umount_async(
     })
 }
 
-/// Changes the directory that relative paths of the context begin in. At first it is the root of the export.
-/// Returns 0 or -errno.
+/// Changes the directory where relative paths of the context start. At first it is the root of the export. Returns 0 or
+/// -errno.
 ///
 /// # Safety
 /// `path` is NULL or a C string.

@@ -7,8 +7,8 @@ use super::callback::Callback;
 use super::guard::guard;
 use super::types::{nfs_cb, nfs_context};
 
-/// Makes a directory with the permissions 0755 (RFC 1813, MKDIR). Returns 0, or -errno: -EEXIST when the name
-/// is taken.
+/// Creates a directory with the permissions 0755 (RFC 1813, MKDIR). Returns 0 or -errno, for example -EEXIST when the
+/// name exists.
 ///
 /// # Safety
 /// `path` is NULL or a C string.
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn nfs_mkdir2_async(
     })
 }
 
-/// Removes an empty directory (RFC 1813, RMDIR). Returns 0, or -errno: -ENOTEMPTY when something is in it.
+/// Removes an empty directory (RFC 1813, RMDIR). Returns 0 or -errno, for example -ENOTEMPTY when it is not empty.
 ///
 /// # Safety
 /// `path` is NULL or a C string.
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn nfs_mknod_async(
     })
 }
 
-/// Removes a file or another name that is not a directory (RFC 1813, REMOVE). Returns 0 or -errno.
+/// Removes the name of a file, or of anything else that is not a directory (RFC 1813, REMOVE). Returns 0 or -errno.
 ///
 /// # Safety
 /// `path` is NULL or a C string.
@@ -177,8 +177,8 @@ pub unsafe extern "C" fn nfs_unlink_async(
     })
 }
 
-/// Gives a file or directory another name, in the place of what has it (RFC 1813, RENAME). Returns 0 or
-/// -errno.
+/// Renames a file or a directory. Replaces a file, or an empty directory, that has the new name (RFC 1813, RENAME).
+/// Returns 0 or -errno.
 ///
 /// # Safety
 /// `oldpath` and `newpath` are NULL or C strings.

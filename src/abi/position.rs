@@ -53,8 +53,8 @@ pub unsafe extern "C" fn nfs_lseek_async(
     })
 }
 
-/// Waits until everything written to the file is on the server's stable storage (RFC 1813, COMMIT). Returns 0
-/// or -errno.
+/// Waits until everything written to the file is on the server's stable storage (RFC 1813, COMMIT). Returns 0 or
+/// -errno. An error means that data may be lost.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_fsync(nfs: *mut nfs_context, nfsfh: *mut nfsfh) -> c_int {
     guard(nfs, |context| {

@@ -96,7 +96,8 @@ pub extern "C" fn nfs_set_auto_traverse_mounts(nfs: *mut nfs_context, enabled: c
     set(nfs, |settings| settings.auto_traverse_mounts = enabled != 0);
 }
 
-/// Sets how often a lost connection is made again before calls fail: -1 without limit, 0 never.
+/// Sets how often the library tries to connect again after a connection is lost, before calls fail. -1, the default,
+/// means without limit; 0 means never.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_autoreconnect(nfs: *mut nfs_context, num_retries: c_int) {
     set(nfs, |settings| settings.autoreconnect = num_retries.max(-1));
@@ -175,7 +176,8 @@ pub extern "C" fn nfs_get_poll_timeout(nfs: *mut nfs_context) -> c_int {
     read(nfs, -1, Settings::poll_timeout_milliseconds)
 }
 
-/// Sets how long one call to the server may take, in milliseconds. 0 or negative is as long as it takes.
+/// Sets how long a mount, and after that each call to the server, may take, in milliseconds. 0 or a negative number
+/// means no limit; a mount then ends after 60 seconds.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_timeout(nfs: *mut nfs_context, milliseconds: c_int) {
     set(nfs, |settings| settings.set_timeout(milliseconds));
@@ -199,8 +201,8 @@ pub unsafe extern "C" fn nfs4_set_client_name(nfs: *mut nfs_context, id: *const 
     set(nfs, |settings| settings.client_name = name);
 }
 
-/// Sets the eight bytes that tell an NFS version 4 server a restarted client from the one before. NULL has them made.
-/// No effect so far.
+/// Sets the eight bytes by which an NFS version 4 server distinguishes a restarted client from the one before. NULL
+/// lets the library choose them. No effect so far.
 ///
 /// # Safety
 /// `verifier` is NULL or has eight bytes.
@@ -211,8 +213,8 @@ pub unsafe extern "C" fn nfs4_set_verifier(nfs: *mut nfs_context, verifier: *con
     set(nfs, |settings| settings.client_verifier = verifier);
 }
 
-/// Sets the permission bits that nfs_open() takes away from a file it makes, and returns the former ones. Other
-/// functions are told the permissions and use them as they are. At first 022.
+/// Sets the permission bits that nfs_open() removes from those of a file it creates, and returns the former ones. They
+/// are 022 at first. Functions that take the permissions as an argument use them unchanged.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_umask(nfs: *mut nfs_context, mask: u16) -> u16 {
     guard_or(

@@ -91,7 +91,7 @@ pub struct nfsdirent {
     pub name: *mut c_char,
     pub inode: u64,
     /// A number of the enumeration ftype3: 1 file, 2 directory, 3 block device, 4 character device, 5 symbolic
-    /// link, 6 socket, 7 FIFO. It and what follows is 0 when the server did not tell.
+    /// link, 6 socket, 7 FIFO. It and the fields below are 0 when the server sent no attributes.
     pub r#type: u32,
     /// File type and permissions, as st_mode of stat(2).
     pub mode: u32,
@@ -112,7 +112,7 @@ pub struct nfsdirent {
     pub ctime_nsec: u32,
 }
 
-/// What nfs_statvfs64() tells about a file system; the fields are those of statvfs(3).
+/// What nfs_statvfs64() reports about a file system. The fields are those of statvfs(3).
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct nfs_statvfs_64 {

@@ -5,7 +5,7 @@
 
 use libc::c_int;
 
-/// What a callback of an RPC is told: the reply is there.
+/// The status that the callback of an RPC gets when the reply has arrived.
 pub const RPC_STATUS_SUCCESS: c_int = 0;
 
 /// There is no reply, and will be none.

@@ -48,8 +48,8 @@ pub fn library_directory(directory: &Path) -> PathBuf {
 /// Tells whether everything named is on this machine. If not, the test is to return: it is noted as skipped
 /// (one line in the file `$LIBNFS_SKIP_LOG`, if that is set). With `CI=true` nothing may be missing.
 ///
-/// Known are `ganesha`, `libnfs-dev` (Debian's headers), `libnfs13` (Debian's library), `python3-dev`, and any
-/// command.
+/// Known are `ganesha`, `libnfs-dev` (Debian's headers), `libnfs13` (Debian's library), `libnfs14` (made by
+/// `tests/lab/libnfs14`), `python3-dev`, and any command.
 pub fn need(things: &[&str]) -> bool {
     let missing: Vec<&str> = things.iter().copied().filter(|thing| !available(thing)).collect();
     if missing.is_empty() {
@@ -75,6 +75,7 @@ fn available(thing: &str) -> bool {
         }
         "libnfs-dev" => Path::new("/usr/include/nfsc/libnfs.h").exists() && debian_library().is_some(),
         "libnfs13" => debian_library().is_some(),
+        "libnfs14" => libnfs14().join("packages").exists(),
         "python3-dev" => python_header().is_some_and(|header| header.exists()),
         command => command_exists(command),
     }
@@ -100,6 +101,11 @@ pub fn debian_library() -> Option<PathBuf> {
         .into_iter()
         .map(|directory| Path::new(directory).join("libnfs.so.13"))
         .find(|library| library.exists())
+}
+
+/// What `tests/lab/libnfs14` makes: libnfs 5.0 of Debian 13, with its headers and its C library.
+pub fn libnfs14() -> PathBuf {
+    project_root().join("target/libnfs14")
 }
 
 /// A directory that is removed with everything in it when the value is dropped.
@@ -248,7 +254,12 @@ impl Lab {
     /// A command that runs `program` with a fresh server: at 127.0.0.1 and ::1, exports in `$EXPORT` and
     /// `$EXPORT_RO`.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new(project_root().join("tests/lab/ganesha"));
+        self.beside("ganesha", program)
+    }
+
+    /// The same with the server of a script in `tests/lab`.
+    pub fn beside(&self, server: &str, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(project_root().join("tests/lab").join(server));
         command.arg(program).env("TMPDIR", self.path());
         command
     }

@@ -7,10 +7,14 @@ use super::guard::{guard_or, stop_panics};
 use super::malloc;
 use super::types::{nfs_context, nfs_url};
 use crate::error::Result;
-use crate::url::{Form, Url};
+use crate::url::{Form, Syntax, Url};
 
-/// Takes the URL of a file apart: nfs://SERVER/PATH/FILE?ARGUMENT=VALUE&... The arguments are applied to the
-/// context. They are
+/// What a URL looks like has changed with libnfs 5.0.
+const SYNTAX: Syntax = if cfg!(libnfs_abi = "13") { Syntax::Plain } else { Syntax::Escaped };
+
+/// Takes the URL of a file apart: nfs://SERVER:PORT/PATH/FILE?ARGUMENT=VALUE&... The port, which may be left out with
+/// its colon, is that of the NFS service. An IPv6 address in front of a port stands in brackets. The arguments are
+/// applied to the context. They are
 ///
 /// - version: NFS version, 3 or 4
 /// - uid, gid: whom to act as
@@ -20,19 +24,21 @@ use crate::url::{Form, Url};
 /// - autoreconnect: how often a lost connection is made again; -1 without limit
 /// - tcp-syncnt: how often a SYN is sent
 /// - if: the network interface to connect from
-/// - rsize, wsize: the most that one READ or WRITE carries, in bytes
+/// - rsize, wsize: the most that one READ or WRITE carries, in bytes, 1024 or more
 /// - readahead: bytes to read ahead
 /// - pagecache: pages to keep of a file
 /// - dircache: 0 not to keep entries of directories
 /// - auto-traverse-mounts: 0 not to mount exports below the mounted one
 /// - readdir-buffer: bytes of names, and of everything, in one READDIRPLUS
 /// - debug: how much to tell on the standard error output
-/// - sec, xprtsec: only "sys" and "none"
+/// - sec, xprtsec: only "sys" and "none"; anything else is an error
 ///
-/// and others are ignored. A value that makes no sense is an error. Percent escapes in path and file are decoded.
+/// and others are ignored. A number ends where its digits end, and is 0 without any; one that an argument cannot have
+/// is ignored. nfs_set_debug() tells of both. Percent escapes are decoded; one of a slash separates as a slash does,
+/// one of "?", "&" or "=" stands for that character.
 ///
 /// Returns NULL after an error, otherwise the parts, to be freed with nfs_destroy_url(). The context may be NULL:
-/// the arguments are ignored then.
+/// the arguments and the port are ignored then.
 ///
 /// # Safety
 /// `url` is NULL or a C string.
@@ -86,7 +92,7 @@ pub unsafe extern "C" fn nfs_destroy_url(url: *mut nfs_url) {
 /// `url` is NULL or a C string.
 unsafe fn parse(nfs: *mut nfs_context, url: *const c_char, form: Form) -> *mut nfs_url {
     // SAFETY: by the caller's contract.
-    let parts = || decoded(Url::parse(&unsafe { text(url, "the URL")? }, form)?);
+    let parts = || Url::parse(&unsafe { text(url, "the URL")? }, form, SYNTAX);
     if nfs.is_null() {
         return stop_panics(|| for_c(&parts()?)).unwrap_or(std::ptr::null_mut());
     }
@@ -95,15 +101,12 @@ unsafe fn parse(nfs: *mut nfs_context, url: *const c_char, form: Form) -> *mut n
         |_| std::ptr::null_mut(),
         |context| {
             let url = parts()?;
-            context.client.change_settings(|settings| settings.apply(&url.arguments))?;
+            for note in context.client.change_settings(|settings| settings.apply(&url.arguments))? {
+                context.tell(&note);
+            }
             for_c(&url)
         },
     )
-}
-
-/// libnfs decodes percent escapes since 5.0.
-fn decoded(url: Url) -> Result<Url> {
-    Ok(if cfg!(libnfs_abi = "13") { url } else { url.decode() })
 }
 
 fn for_c(url: &Url) -> Result<*mut nfs_url> {

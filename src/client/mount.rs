@@ -48,7 +48,7 @@ pub struct Mounted {
     /// The file system of the root.
     pub fsid: u64,
     pub limits: Limits,
-    /// The directory as it was asked for.
+    /// The directory as it was asked for, without a slash at its end.
     pub export: Vec<u8>,
     pub mount_service: SocketAddr,
     nfs_service: SocketAddr,
@@ -99,6 +99,8 @@ impl Client {
     /// Mounts `export` of `server`; EPERM when something is mounted already.
     pub async fn mount(self: Arc<Self>, server: Vec<u8>, export: Vec<u8>) -> Result<()> {
         let deadline = self.mount_deadline();
+        // A URL of a file in the root of the server's name space has no path.
+        let export = if export.is_empty() { b"/".to_vec() } else { export };
         let mounted = self.reactor.until(deadline, self.establish(&server, &export, deadline)).await;
         let mut mounted = mounted.map_err(|error| {
             let mut place = server.clone();
@@ -160,7 +162,7 @@ impl Client {
         nfs_stream.notice_silence();
         let port = nfs_stream.local_port();
         let transport = Transport::new(&self.reactor, nfs_stream);
-        let root = mount.mnt(export).await?;
+        let root = ask_for_root(&mount, export).await?;
         let known = Known { mount_service: services.mount, nfs_service: services.nfs, root };
         let mounted = self.mount_root((transport, port), &known, export, deadline).await?;
         server_cache::keep(key, known, self.reactor.now());
@@ -200,7 +202,7 @@ impl Client {
             root,
             fsid: attributes.fsid,
             limits: limits.map(sensible)?,
-            export: export.to_vec(),
+            export: without_last_slashes(export).to_vec(),
             mount_service,
             nfs_service,
             source_port,
@@ -372,6 +374,25 @@ impl Client {
         *lock(&self.mounted) = Some(Arc::new(mounted));
         Ok(())
     }
+}
+
+/// Asks for the root of an export as it is named; where the server refuses that, without slashes at the end.
+async fn ask_for_root(mount: &Mount, export: &[u8]) -> Result<Handle> {
+    let mut name = export;
+    loop {
+        match mount.mnt(name).await {
+            Err(error) if Mount::is_refusal(&error) && name != without_last_slashes(name) => {
+                name = without_last_slashes(name);
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// The name of the root keeps its slash.
+fn without_last_slashes(export: &[u8]) -> &[u8] {
+    let end = export.iter().rposition(|&byte| byte != b'/').unwrap_or(0);
+    export.get(..=end).unwrap_or(export)
 }
 
 /// The exports of a server, over connections of their own.

@@ -133,45 +133,122 @@ impl Settings {
         milliseconds(self.poll_timeout)
     }
 
-    /// Applies the arguments of a URL: all of them, or none when one has a value that makes no sense. Unknown
-    /// ones are skipped.
-    pub fn apply(&mut self, arguments: &Arguments) -> Result<()> {
-        let mut changed = self.clone();
+    /// Applies the arguments of a URL, or none of them where one asks for security that there is not. Like libnfs it
+    /// minds no other value; what it ignored, or read as another number than a person would, is returned in words.
+    pub fn apply(&mut self, arguments: &Arguments) -> Result<Vec<String>> {
         for (name, value) in arguments {
-            let Ok(name) = std::str::from_utf8(name) else { continue };
-            changed.apply_one(name, value)?;
+            check_security(name, value.as_deref().unwrap_or_default())?;
         }
-        *self = changed;
-        Ok(())
+        let mut notes = Vec::new();
+        for (name, value) in arguments {
+            let understood = value.as_ref().map(|value| self.apply_one(name, value));
+            if let Some(how) = understood.unwrap_or(Understood::Ignored).in_words() {
+                let argument = [name.as_slice(), b"=", value.as_deref().unwrap_or_default()].concat();
+                notes.push(format!("URL argument {}: {how}", String::from_utf8_lossy(&argument)));
+            }
+        }
+        Ok(notes)
     }
 
-    fn apply_one(&mut self, name: &str, value: &[u8]) -> Result<()> {
-        let argument = Argument { name, value };
+    fn apply_one(&mut self, name: &[u8], value: &[u8]) -> Understood {
+        // Like mount(8), not what is too small to be meant, as in `rsize=1M`.
+        const LEAST_TRANSFER: i32 = 1024;
+
+        let (number, exact) = atoi(value);
+        let port = u16::try_from(number).ok();
+        let size = u32::try_from(number).unwrap_or(0);
         match name {
-            "version" => self.version = argument.number(3, 4)?,
-            "uid" => self.uid = argument.id()?,
-            "gid" => self.gid = argument.id()?,
-            "nfsport" => self.nfs_port = argument.port()?,
-            "mountport" => self.mount_port = argument.port()?,
-            "readahead" => self.readahead = argument.number(0, u32::MAX)?,
-            "pagecache" => self.pagecache = argument.number(0, u32::MAX)?,
-            "autoreconnect" => self.autoreconnect = argument.number(-1, i32::MAX)?,
-            "tcp-syncnt" => self.tcp_syncnt = argument.number(0, i32::MAX as u32)?,
-            "auto-traverse-mounts" => self.auto_traverse_mounts = argument.number(0, 1)? == 1,
-            "dircache" => self.dircache = argument.number(0, 1)? == 1,
-            "debug" => self.debug = argument.number(0, i32::MAX)?,
-            "if" => self.interface = Some(argument.word()?),
-            "timeo" => self.timeout = argument.deciseconds()?,
-            "retrans" => self.retrans = argument.number(0, 1000)?,
-            "rsize" => self.read_max = Some(argument.number(1, u32::MAX)?.into()),
-            "wsize" => self.write_max = Some(argument.number(1, u32::MAX)?.into()),
-            "readdir-buffer" => (self.readdir_dircount, self.readdir_maxcount) = argument.one_or_two()?,
-            "sec" => argument.only("sys")?,
-            "xprtsec" => argument.only("none")?,
-            _ => {}
+            b"version" if (3..=4).contains(&number) => self.version = size,
+            b"uid" => self.uid = number as u32,
+            b"gid" => self.gid = number as u32,
+            b"nfsport" if port.is_some() => self.nfs_port = port.filter(|&port| port != 0),
+            b"mountport" if port.is_some() => self.mount_port = port.filter(|&port| port != 0),
+            b"readahead" => self.readahead = size,
+            b"pagecache" => self.pagecache = size,
+            b"autoreconnect" => self.autoreconnect = number.max(-1),
+            b"tcp-syncnt" => self.tcp_syncnt = size,
+            b"auto-traverse-mounts" => self.auto_traverse_mounts = number != 0,
+            b"dircache" => self.dircache = number != 0,
+            b"debug" => self.debug = number,
+            b"timeo" => self.timeout = deciseconds(number),
+            b"retrans" => self.retrans = size.min(1000),
+            b"rsize" if number >= LEAST_TRANSFER => self.read_max = Some(size.into()),
+            b"wsize" if number >= LEAST_TRANSFER => self.write_max = Some(size.into()),
+            b"readdir-buffer" => {
+                let second = value.iter().position(|&byte| byte == b',').map(|comma| &value[comma + 1..]);
+                let (second, exact) = second.map_or((number, exact), atoi);
+                self.readdir_dircount = size;
+                self.readdir_maxcount = u32::try_from(second).unwrap_or(0);
+                return Understood::number(second, exact);
+            }
+            b"if" => {
+                self.interface = Some(value.to_vec()).filter(|name| !name.is_empty());
+                return Understood::Exactly;
+            }
+            b"sec" | b"xprtsec" => return Understood::Exactly,
+            _ => return Understood::Ignored,
         }
-        Ok(())
+        Understood::number(number, exact)
     }
+}
+
+/// What became of an argument of a URL.
+#[derive(Clone, Copy)]
+enum Understood {
+    Exactly,
+    /// As a number, with something that is no number in its value.
+    As(i32),
+    Ignored,
+}
+
+impl Understood {
+    fn number(number: i32, exact: bool) -> Self {
+        if exact { Self::Exactly } else { Self::As(number) }
+    }
+
+    fn in_words(self) -> Option<String> {
+        match self {
+            Self::Exactly => None,
+            Self::As(number) => Some(format!("read as {number}")),
+            Self::Ignored => Some("ignored".into()),
+        }
+    }
+}
+
+/// The number that atoi(3) finds in a text, and whether the text is that number.
+fn atoi(text: &[u8]) -> (i32, bool) {
+    let digits = text.trim_ascii_start();
+    let (negative, digits) = match digits {
+        [sign @ (b'+' | b'-'), digits @ ..] => (*sign == b'-', digits),
+        _ => (false, digits),
+    };
+    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let value = digits[..length]
+        .iter()
+        .fold(0i64, |value, digit| value.saturating_mul(10).saturating_add(i64::from(digit - b'0')));
+    let value = if negative { -value } else { value };
+    // As in C: a uid may be written as an unsigned number or as a negative one.
+    (value as i32, length > 0 && length == digits.len() && i64::from(value as u32) >= value)
+}
+
+/// A time in tenths of a second, as mount(8) counts `timeo`; 0 and less stands for no limit.
+fn deciseconds(tenths: i32) -> Option<Duration> {
+    let tenths = u64::try_from(tenths).ok().filter(|&tenths| tenths > 0)?;
+    Some(Duration::from_millis(100 * tenths))
+}
+
+/// What protects the traffic must not be weaker than asked for: anything but what there is is refused.
+fn check_security(name: &[u8], value: &[u8]) -> Result<()> {
+    let (name, supported) = match name {
+        b"sec" => ("sec", "sys"),
+        b"xprtsec" => ("xprtsec", "none"),
+        _ => return Ok(()),
+    };
+    if value.is_empty() || value == supported.as_bytes() {
+        return Ok(());
+    }
+    let value = String::from_utf8_lossy(value);
+    Err(Error::new(libc::EOPNOTSUPP, format!("URL argument {name}={value}: only {supported} is supported")))
 }
 
 /// A time in milliseconds; a negative one is none.
@@ -184,97 +261,27 @@ fn milliseconds(time: Option<Duration>) -> i32 {
     time.map_or(-1, |time| i32::try_from(time.as_millis()).unwrap_or(i32::MAX))
 }
 
-/// One argument of a URL.
-struct Argument<'a> {
-    name: &'a str,
-    value: &'a [u8],
-}
-
-impl Argument<'_> {
-    fn number<T>(&self, least: T, most: T) -> Result<T>
-    where
-        T: TryFrom<i64> + Into<i64> + Copy,
-    {
-        self.number_in(self.value, least, most)
-    }
-
-    fn number_in<T>(&self, text: &[u8], least: T, most: T) -> Result<T>
-    where
-        T: TryFrom<i64> + Into<i64> + Copy,
-    {
-        let range = least.into()..=most.into();
-        let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-        number
-            .filter(|number| range.contains(number))
-            .and_then(|number| T::try_from(number).ok())
-            .ok_or_else(|| self.malformed(&format!("a number from {} to {}", range.start(), range.end())))
-    }
-
-    /// A uid or gid; -1 is the largest one, as in C.
-    fn id(&self) -> Result<u32> {
-        if self.value == b"-1" { Ok(u32::MAX) } else { self.number(0, u32::MAX) }
-    }
-
-    /// A port; 0 stands for none.
-    fn port(&self) -> Result<Option<u16>> {
-        Ok(Some(self.number(0, u16::MAX)?).filter(|&port| port != 0))
-    }
-
-    /// A time in tenths of a second, as mount(8) counts `timeo`; 0 stands for no limit.
-    fn deciseconds(&self) -> Result<Option<Duration>> {
-        let tenths: i32 = self.number(0, i32::MAX / 100)?;
-        Ok(Some(Duration::from_millis(100 * u64::from(tenths.unsigned_abs()))).filter(|time| !time.is_zero()))
-    }
-
-    fn one_or_two(&self) -> Result<(u32, u32)> {
-        let mut parts = self.value.splitn(2, |&byte| byte == b',');
-        let first = self.number_in(parts.next().unwrap_or_default(), 1, u32::MAX)?;
-        Ok((first, parts.next().map_or(Ok(first), |second| self.number_in(second, 1, u32::MAX))?))
-    }
-
-    fn word(&self) -> Result<Vec<u8>> {
-        if self.value.is_empty() { Err(self.malformed("a name")) } else { Ok(self.value.to_vec()) }
-    }
-
-    /// What protects the traffic must not be weaker than asked for: anything but `supported` is refused.
-    fn only(&self, supported: &str) -> Result<()> {
-        if self.value == supported.as_bytes() {
-            return Ok(());
-        }
-        Err(self.error(libc::EOPNOTSUPP, &format!("only {supported} is supported")))
-    }
-
-    fn malformed(&self, expected: &str) -> Error {
-        self.error(libc::EINVAL, &format!("{expected} is needed"))
-    }
-
-    fn error(&self, errno: libc::c_int, why: &str) -> Error {
-        Error::new(
-            errno,
-            format!("URL argument {}={:?}: {why}", self.name, String::from_utf8_lossy(self.value)),
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::url::{Form, Url};
+    use crate::url::{Form, Syntax, Url};
 
-    fn apply(arguments: &str) -> Result<Settings> {
-        let url = Url::parse(format!("nfs://server/export?{arguments}").as_bytes(), Form::Directory)?;
+    fn apply(arguments: &str) -> Result<(Settings, Vec<String>)> {
+        let url = format!("nfs://server/export?{arguments}");
+        let url = Url::parse(url.as_bytes(), Form::Directory, Syntax::Plain)?;
         let mut settings = Settings::new(10, 20);
-        settings.apply(&url.arguments).map(|()| settings)
+        settings.apply(&url.arguments).map(|notes| (settings, notes))
     }
 
     #[test]
     fn arguments_change_their_setting() {
-        let settings = apply(
+        let (settings, notes) = apply(
             "version=4&uid=1000&gid=-1&nfsport=2049&mountport=0&readahead=65536&pagecache=16&autoreconnect=-1\
              &tcp-syncnt=3&auto-traverse-mounts=0&dircache=0&debug=2&if=eth0&timeo=50&retrans=5&rsize=8192&wsize=4096\
              &readdir-buffer=1024,4096&sec=sys&xprtsec=none",
         )
         .unwrap();
+        assert!(notes.is_empty(), "{notes:?}");
         assert_eq!((settings.version, settings.uid, settings.gid), (4, 1000, u32::MAX));
         assert_eq!((settings.nfs_port, settings.mount_port), (Some(2049), None));
         assert_eq!((settings.readahead, settings.pagecache, settings.autoreconnect), (65536, 16, -1));
@@ -300,39 +307,80 @@ mod tests {
     }
 
     #[test]
-    fn unknown_arguments_are_skipped() {
-        assert_eq!(apply("bogus&=1&other=x&uid=7&\u{fe}=1").unwrap().uid, 7);
+    fn numbers_are_read_as_c_does() {
+        for (text, number) in [
+            ("0", 0),
+            ("7", 7),
+            ("-2", -2),
+            ("+5", 5),
+            (" 6", 6),
+            ("007", 7),
+            ("4294967295", -1),
+            ("4294967294", -2),
+            ("2147483647", i32::MAX),
+        ] {
+            assert_eq!(atoi(text.as_bytes()), (number, true), "{text:?}");
+        }
+        for (text, number) in [
+            ("", 0),
+            ("-", 0),
+            ("x", 0),
+            ("1M", 1),
+            ("1 ", 1),
+            ("--1", 0),
+            ("0x10", 0),
+            ("{VERS}", 0),
+            ("4294967296", 0),
+            ("99999999999999999999", -1),
+        ] {
+            assert_eq!(atoi(text.as_bytes()), (number, false), "{text:?}");
+        }
     }
 
     #[test]
-    fn malformed_values_are_refused_and_change_nothing() {
-        for arguments in [
-            "uid=abc",
-            "uid=",
-            "uid",
-            "uid=-2",
-            "uid=4294967296",
-            "gid=1x",
-            "version=2",
-            "version=",
-            "nfsport=70000",
-            "mountport=-1",
-            "dircache=yes",
-            "timeo=x",
-            "if=",
-            "rsize=0",
-            "readdir-buffer=1,",
-            "sec=krb5",
-            "xprtsec=tls",
-            "debug=99999999999999999999",
-        ] {
-            let name = arguments.split('=').next().unwrap();
+    fn no_value_is_an_error() {
+        let (settings, notes) = apply(
+            "version&version={VERS}&uid=-2&gid=x&nfsport=70000&mountport=-1&readahead=1M&dircache=2&autoreconnect=\
+             &readdir-buffer=0,x&rsize=1M&wsize=0&timeo=-5&retrans=-1&tcp-syncnt=-1&if=&bogus=1&=1&auto-traverse-mounts",
+        )
+        .unwrap();
+        assert_eq!((settings.version, settings.uid, settings.gid), (3, u32::MAX - 1, 0));
+        assert_eq!((settings.nfs_port, settings.mount_port), (None, None));
+        assert_eq!((settings.readahead, settings.autoreconnect), (1, 0));
+        assert!(settings.dircache && settings.auto_traverse_mounts);
+        assert_eq!((settings.read_max, settings.write_max), (None, None));
+        assert_eq!((settings.readdir_dircount, settings.readdir_maxcount), (0, 0));
+        assert_eq!((settings.timeout, settings.retrans, settings.tcp_syncnt), (None, 0, 0));
+        let ignored: Vec<&str> = notes
+            .iter()
+            .filter_map(|note| note.strip_prefix("URL argument ")?.strip_suffix(": ignored"))
+            .collect();
+        let expected = "version= version={VERS} nfsport=70000 mountport=-1 rsize=1M wsize=0 bogus=1 =1 \
+                        auto-traverse-mounts=";
+        assert_eq!(ignored.join(" "), expected);
+        let read: Vec<&str> =
+            notes.iter().map(String::as_str).filter(|note| note.contains("read as")).collect();
+        assert_eq!(
+            read,
+            [
+                "URL argument gid=x: read as 0",
+                "URL argument readahead=1M: read as 1",
+                "URL argument autoreconnect=: read as 0",
+                "URL argument readdir-buffer=0,x: read as 0",
+            ]
+        );
+    }
+
+    #[test]
+    fn security_that_there_is_not_is_refused_and_changes_nothing() {
+        for arguments in ["sec=krb5", "sec=krb5:sys", "xprtsec=tls", "xprtsec=mtls"] {
             let error = apply(arguments).unwrap_err();
-            assert!(error.to_string().contains(name), "{arguments}: {error}");
+            assert!(error.to_string().contains(arguments), "{arguments}: {error}");
             let mut settings = Settings::new(10, 20);
             let url = format!("nfs://server/export?gid=5&{arguments}");
-            let url = Url::parse(url.as_bytes(), Form::Directory).unwrap();
+            let url = Url::parse(url.as_bytes(), Form::Directory, Syntax::Plain).unwrap();
             assert!(settings.apply(&url.arguments).is_err() && settings.gid == 20, "{arguments}");
         }
+        assert!(apply("sec&xprtsec=&sec=sys&xprtsec=none").is_ok());
     }
 }

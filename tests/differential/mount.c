@@ -94,6 +94,17 @@ int main(int argc, char **argv)
     with_url("readahead=65536&pagecache=16&autoreconnect=3&tcp-syncnt=2&dircache=0&debug=0", "/u-many");
     with_url("auto-traverse-mounts=0", "/u-traverse");
     with_url("timeo=50", "/u-timeo");
+    with_url("version={VERS}", "/u-version-name");
+    with_url("version", "/u-version");
+    with_url("version=3x", "/u-version-3x");
+    with_url("uid=-2", "/u-uid-2");
+    with_url("uid=4294967294&gid=4294967293", "/u-uid-large");
+    with_url("uid=abc&gid=1000abc", "/u-uid-name");
+    with_url("uid=1000&uid", "/u-uid-none");
+    with_url("uid= 1000&gid=+1001", "/u-uid-space");
+    with_url("autoreconnect=&dircache=2&readahead=1M&pagecache=x&debug=", "/u-no-numbers");
+    with_url("nfsport=2049x&mountport=20048?", "/u-ports-x");
+    with_url("nfsport=0x801", "/u-port-0");
 
     nfs = nfs_init_context();
     CASE("set_version 3", nfs_set_version(nfs, 3));

@@ -49,11 +49,16 @@ impl Context {
     /// Keeps the sentence of an error for nfs_get_error(), and tells it when nfs_set_debug() wants that.
     pub fn set_error(&self, error: &Error) {
         let sentence = error.to_string();
+        self.tell(&sentence);
+        lock(&self.messages).set(c_string(&sentence));
+    }
+
+    /// Tells what nfs_set_debug() asks for.
+    pub fn tell(&self, sentence: &str) {
         if self.client.settings().debug > 0 {
             // In one piece, between those of other threads. Without such an output nobody wants to know.
             let _ = io::stderr().write_all(format!("libnfs: {sentence}\n").as_bytes());
         }
-        lock(&self.messages).set(c_string(&sentence));
     }
 
     /// The sentence of the latest error, for C.

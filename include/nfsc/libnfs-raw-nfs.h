@@ -13,6 +13,11 @@
 #include <nfsc/libnfs.h>
 
 /**
+ * For nfs_set_version(): NFS version 3.
+ */
+#define NFS_V3 3
+
+/**
  * Bits of nfsacl_ace.perm.
  */
 #define NFSACL_PERM_READ 4

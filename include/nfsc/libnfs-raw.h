@@ -1,6 +1,6 @@
 /*
- * RPC contexts, on which mount_getexports_async() works. The conventions are those of libnfs.h. After an error,
- * rpc_get_error() describes it.
+ * RPC contexts, on which mount_getexports_async() works, and the names and errnos of the statuses of NFS. The conventions
+ * are those of libnfs.h. After an error, rpc_get_error() describes it.
  *
  * This file is made from the source of the library; see tests/abi/headers.rs.
  *
@@ -42,6 +42,26 @@ struct nfs_fh;
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * The name of a status of NFS version 3, such as "NFS3ERR_NOENT". It is not to be freed.
+ */
+EXTERN char *nfsstat3_to_str(int error);
+
+/**
+ * The negative errno for a status of NFS version 3; -ERANGE for what is none.
+ */
+EXTERN int nfsstat3_to_errno(int error);
+
+/**
+ * The name of a status of NFS version 4, such as "NFS4ERR_NOENT". It is not to be freed.
+ */
+EXTERN char *nfsstat4_to_str(int error);
+
+/**
+ * The negative errno for a status of NFS version 4; -ERANGE for what is none.
+ */
+EXTERN int nfsstat4_to_errno(int error);
 
 /**
  * Makes an RPC context that acts as the user and group of the process. Returns NULL when there is no memory or no

@@ -449,7 +449,8 @@ EXTERN void nfs_set_readdir_max_buffer_size(struct nfs_context *nfs, uint32_t di
 #endif
 
 /**
- * Sets the NFS version of the next mount, 3 or 4. Returns 0, or -1 for any other number.
+ * Sets the NFS version of the next mount, NFS_V3 or NFS_V4. Returns 0, or -1 for any other number. Only version 3 works
+ * so far: with version 4, mounting fails with -ENOSYS.
  */
 EXTERN int nfs_set_version(struct nfs_context *nfs, int version);
 
@@ -463,7 +464,7 @@ EXTERN int nfs_get_version(struct nfs_context *nfs);
 #if !defined(LIBNFS_ABI_13)
 /**
  * Sets how long, in milliseconds, a synchronous call sleeps at most before it looks at the time again. It is kept for
- * nfs_get_poll_timeout(), and nothing else: calls wake when something happens and when their time is over.
+ * nfs_get_poll_timeout(). No effect otherwise: calls wake when something happens and when their time is over.
  */
 EXTERN void nfs_set_poll_timeout(struct nfs_context *nfs, int milliseconds);
 #endif
@@ -538,10 +539,11 @@ EXTERN void nfs_set_readahead(struct nfs_context *nfs, uint32_t v);
 EXTERN void nfs_set_dircache(struct nfs_context *nfs, int enabled);
 
 /**
- * Takes the URL of a file apart: nfs://SERVER/PATH/FILE?ARGUMENT=VALUE&... The arguments are applied to the
- * context. They are
+ * Takes the URL of a file apart: nfs://SERVER:PORT/PATH/FILE?ARGUMENT=VALUE&... The port, which may be left out with
+ * its colon, is that of the NFS service. An IPv6 address in front of a port stands in brackets. The arguments are
+ * applied to the context. They are
  *
- * - version: NFS version, 3 or 4
+ * - version: NFS version, 3 or 4; mounting with 4 fails with -ENOSYS so far
  * - uid, gid: whom to act as
  * - nfsport, mountport: ports of the server's services; 0 asks its portmapper
  * - timeo: how long one call may take, in tenths of a second; 0 is as long as it takes
@@ -549,19 +551,21 @@ EXTERN void nfs_set_dircache(struct nfs_context *nfs, int enabled);
  * - autoreconnect: how often a lost connection is made again; -1 without limit
  * - tcp-syncnt: how often a SYN is sent
  * - if: the network interface to connect from
- * - rsize, wsize: the most that one READ or WRITE carries, in bytes
+ * - rsize, wsize: the most that one READ or WRITE carries, in bytes, 1024 or more
  * - readahead: bytes to read ahead
  * - pagecache: pages to keep of a file
  * - dircache: 0 not to keep entries of directories
  * - auto-traverse-mounts: 0 not to mount exports below the mounted one
  * - readdir-buffer: bytes of names, and of everything, in one READDIRPLUS
  * - debug: how much to tell on the standard error output
- * - sec, xprtsec: only "sys" and "none"
+ * - sec, xprtsec: only "sys" and "none"; anything else is an error
  *
- * and others are ignored. A value that makes no sense is an error. Percent escapes in path and file are decoded.
+ * and others are ignored. A number ends where its digits end, and is 0 without any; one that an argument cannot have
+ * is ignored. nfs_set_debug() tells of both. Percent escapes are decoded; one of a slash separates as a slash does,
+ * one of "?", "&" or "=" stands for that character.
  *
  * Returns NULL after an error, otherwise the parts, to be freed with nfs_destroy_url(). The context may be NULL:
- * the arguments are ignored then.
+ * the arguments and the port are ignored then.
  */
 EXTERN struct nfs_url *nfs_parse_url_full(struct nfs_context *nfs, const char *url);
 

@@ -13,6 +13,9 @@ use super::types::{nfs_cb, nfs_context as NfsContext, nfsfh as NfsFile};
 use crate::client::{Acl, AclEntry};
 use crate::error::Result;
 
+/// For nfs_set_version(): NFS version 3.
+pub const NFS_V3: c_int = 3;
+
 /// Bits of nfsacl_ace.perm.
 pub const NFSACL_PERM_READ: c_int = 0x04;
 pub const NFSACL_PERM_WRITE: c_int = 0x02;

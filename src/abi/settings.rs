@@ -138,7 +138,8 @@ pub extern "C" fn nfs_set_readdir_max_buffer_size(nfs: *mut nfs_context, dircoun
     set(nfs, |settings| (settings.readdir_dircount, settings.readdir_maxcount) = (dircount, maxcount));
 }
 
-/// Sets the NFS version of the next mount, 3 or 4. Returns 0, or -1 for any other number.
+/// Sets the NFS version of the next mount, NFS_V3 or NFS_V4. Returns 0, or -1 for any other number. Only version 3 works
+/// so far: with version 4, mounting fails with -ENOSYS.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_version(nfs: *mut nfs_context, version: c_int) -> c_int {
     guard_or(
@@ -162,7 +163,7 @@ pub extern "C" fn nfs_get_version(nfs: *mut nfs_context) -> c_int {
 }
 
 /// Sets how long, in milliseconds, a synchronous call sleeps at most before it looks at the time again. It is kept for
-/// nfs_get_poll_timeout(), and nothing else: calls wake when something happens and when their time is over.
+/// nfs_get_poll_timeout(). No effect otherwise: calls wake when something happens and when their time is over.
 #[cfg(not(libnfs_abi = "13"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_poll_timeout(nfs: *mut nfs_context, milliseconds: c_int) {

@@ -24,3 +24,4 @@ pub use nfs::{Created, Creation, Nfs};
 pub use nlm::{Lock, LockCall, LockManager, LockOwner, LockStatus};
 pub use object::read_found;
 pub use readdir::{DirEntry, PageEnd, Place};
+pub use status::errno;

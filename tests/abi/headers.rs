@@ -19,7 +19,7 @@ pub struct Header {
     prologue: &'static str,
 }
 
-pub const HEADERS: [Header; 4] = [
+pub const HEADERS: [Header; 5] = [
     Header {
         name: "libnfs.h",
         guard: "_LIBNFS_H_",
@@ -64,7 +64,7 @@ pub const HEADERS: [Header; 4] = [
     Header {
         name: "libnfs-raw.h",
         guard: "_LIBNFS_RAW_H_",
-        sources: &["raw/types", "raw/context", "raw/event", "raw/settings"],
+        sources: &["raw/types", "raw/statuses", "raw/context", "raw/event", "raw/settings"],
         types: &[],
         style: cbindgen::Style::Tag,
         title: include_str!("libnfs-raw-title.txt"),
@@ -77,6 +77,15 @@ pub const HEADERS: [Header; 4] = [
         types: &["nfsacl_type"],
         style: cbindgen::Style::Both,
         title: include_str!("libnfs-raw-nfs-title.txt"),
+        prologue: "#include <stdint.h>\n#include <nfsc/libnfs.h>",
+    },
+    Header {
+        name: "libnfs-raw-nfs4.h",
+        guard: "_LIBNFS_RAW_NFS4_H_",
+        sources: &["raw/nfs4", "missing"],
+        types: &["utf8string", "nfsace4", "fattr4_acl"],
+        style: cbindgen::Style::Both,
+        title: include_str!("libnfs-raw-nfs4-title.txt"),
         prologue: "#include <stdint.h>\n#include <nfsc/libnfs.h>",
     },
 ];

@@ -6,6 +6,7 @@
 #include <nfsc/libnfs-raw.h>
 #include <nfsc/libnfs-raw-mount.h>
 #include <nfsc/libnfs-raw-nfs.h>
+#include <nfsc/libnfs-raw-nfs4.h>
 
 #define TEXT_OF(...) #__VA_ARGS__
 #define TEXT(...) TEXT_OF(__VA_ARGS__)
@@ -104,6 +105,16 @@ int main(void)
     FIELD(struct nfsacl_ace, id);
     FIELD(struct nfsacl_ace, perm);
 
+    TYPE(nfsace4);
+    FIELD(nfsace4, type);
+    FIELD(nfsace4, flag);
+    FIELD(nfsace4, access_mask);
+    FIELD(nfsace4, who.utf8string_len);
+    FIELD(nfsace4, who.utf8string_val);
+    TYPE(fattr4_acl);
+    FIELD(fattr4_acl, fattr4_acl_len);
+    FIELD(fattr4_acl, fattr4_acl_val);
+
 #if defined(LIBNFS_ABI) && LIBNFS_ABI > 13
     TYPE(struct fattr3_acl);
     FIELD(struct fattr3_acl, ace_count);
@@ -144,6 +155,8 @@ int main(void)
     VALUE(RPC_STATUS_ERROR);
     VALUE(RPC_STATUS_CANCEL);
     VALUE(RPC_STATUS_TIMEOUT);
+    VALUE(NFS_V3);
+    VALUE(NFS_V4);
     VALUE(NFSACL_PERM_READ);
     VALUE(NFSACL_PERM_WRITE);
     VALUE(NFSACL_PERM_EXEC);

@@ -20,11 +20,7 @@ const DECLARATIONS: &str = "\
 #include <nfsc/libnfs.h>
 #include <nfsc/libnfs-raw.h>
 #include <nfsc/libnfs-raw-nfs.h>
-";
-
-/// Types of headers that the library does not have yet.
-const RAW_DECLARATIONS: &str = "
-typedef struct fattr4_acl fattr4_acl;
+#include <nfsc/libnfs-raw-nfs4.h>
 ";
 
 /// Compares the prototypes of the headers with those of the list. Does not compile when one differs, or when a
@@ -61,7 +57,7 @@ pub enum With {
 /// Calls each function with a context, and with NULL and 0 for everything else. Prints for each
 /// `NAME: RESULT: SENTENCE`, where the result is a number, or the word NULL, pointer or void.
 pub fn calls<'a>(functions: impl Iterator<Item = &'a Function>, with: With) -> String {
-    let mut program = DECLARATIONS.to_string() + RAW_DECLARATIONS;
+    let mut program = DECLARATIONS.to_string();
     let mut body = String::new();
     for function in functions {
         if !function.is_declared() {

@@ -67,6 +67,8 @@ pub fn functions() -> Vec<Function> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     Works,
+    /// Not with everything that it accepts.
+    Partly,
     /// Can be called and remembers what it is told.
     NoEffect,
     Missing,
@@ -82,11 +84,11 @@ pub fn exports() -> BTreeMap<String, (PathBuf, State)> {
             if let Some(text) = line.strip_prefix("///") {
                 comment.push_str(text);
             } else if let Some(name) = exported(line) {
-                let without_effect = comment.contains("No effect");
-                let state = match (missing, without_effect) {
-                    (true, _) => State::Missing,
-                    (false, true) => State::NoEffect,
-                    (false, false) => State::Works,
+                let state = match () {
+                    () if missing => State::Missing,
+                    () if comment.contains("No effect") => State::NoEffect,
+                    () if comment.contains("works so far") => State::Partly,
+                    () => State::Works,
                 };
                 exports.insert(name.to_string(), (path.clone(), state));
             } else if !line.starts_with("#[") {
@@ -117,31 +119,92 @@ pub fn dynamic_symbols(library: &PathBuf) -> BTreeSet<String> {
     nm.stdout.lines().filter_map(|line| line.split_whitespace().nth(2)).map(str::to_string).collect()
 }
 
-/// The table of docs/SYMBOLS.md.
+/// A function that libnfs exports and its headers declare.
+pub struct Symbol {
+    pub since: u32,
+    pub header: &'static str,
+    pub name: &'static str,
+}
+
+/// All of them.
+pub fn symbols() -> Vec<Symbol> {
+    let lines = include_str!("symbols-5.0.3.txt").lines().filter(|line| !line.starts_with('#'));
+    let symbol = |line: &'static str| {
+        let mut words = line.split_whitespace();
+        Some(Symbol { since: words.next()?.parse().ok()?, header: words.next()?, name: words.next()? })
+    };
+    lines.map(|line| symbol(line).unwrap_or_else(|| panic!("a wrong line: {line}"))).collect()
+}
+
+/// The text of docs/SYMBOLS.md.
 pub fn matrix() -> String {
     let exports = exports();
     let functions = functions();
-    let state = |function: &Function| exports.get(function.name).map_or(State::Missing, |(_, state)| *state);
-    let count = |wanted| functions.iter().filter(|function| state(function) == wanted).count();
+    let symbols = symbols();
+    let state = |name: &str| exports.get(name).map(|(_, state)| *state);
+    let count = |header: Option<&str>, wanted: &[Option<State>]| {
+        let mine = symbols.iter().filter(|symbol| header.is_none_or(|header| symbol.header == header));
+        mine.filter(|symbol| wanted.contains(&state(symbol.name))).count()
+    };
+    const WORKS: &[Option<State>] = &[Some(State::Works)];
+    const PARTLY: &[Option<State>] = &[Some(State::Partly)];
+    const NO_EFFECT: &[Option<State>] = &[Some(State::NoEffect)];
+    const MISSING: &[Option<State>] = &[Some(State::Missing)];
+    const ABSENT: &[Option<State>] = &[None];
+    let others =
+        functions.iter().filter(|function| !symbols.iter().any(|symbol| symbol.name == function.name));
     let mut text = format!(
         "<!-- Made from the source by `make headers`. -->\n\n\
          # Functions\n\n\
-         Of {} functions {} work, {} can be called but have no effect so far, and {} are missing: they return\n\
-         -ENOSYS or NULL, and `nfs_get_error()` says so. \"ABI\" is the first soname that has the function.\n\n\
-         | function | header | ABI | state |\n| --- | --- | --- | --- |\n",
-        functions.len(),
-        count(State::Works),
-        count(State::NoEffect),
-        count(State::Missing),
+         libnfs 5.0.3 has {} functions in its headers. Of these {} work here, {} works partly, {} can be called but have\n\
+         no effect so far, and {} are missing: they return -ENOSYS, and `nfs_get_error()` says so. {} are not there at\n\
+         all, so that a program that calls them does not link: most of the raw interface, which makes single calls of\n\
+         the protocols and encodes their types. {} more are in some builds of libnfs only. \"ABI\" is the first soname\n\
+         that has a function.\n\n\
+         | header | functions | work | partly | no effect | missing | not there |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n",
+        symbols.len(),
+        count(None, WORKS),
+        count(None, PARTLY),
+        count(None, NO_EFFECT),
+        count(None, MISSING),
+        count(None, ABSENT),
+        others.count(),
     );
+    let mut headers: Vec<&str> = symbols.iter().map(|symbol| symbol.header).collect();
+    headers.dedup();
+    for &header in &headers {
+        let [all, works, partly, no_effect, missing, absent] = [
+            &[WORKS, PARTLY, NO_EFFECT, MISSING, ABSENT].concat(),
+            WORKS,
+            PARTLY,
+            NO_EFFECT,
+            MISSING,
+            ABSENT,
+        ]
+        .map(|states| count(Some(header), states));
+        text.push_str(&format!(
+            "| {header} | {all} | {works} | {partly} | {no_effect} | {missing} | {absent} |\n"
+        ));
+    }
+    text.push_str("\n## What is there\n\n| function | header | ABI | state |\n| --- | --- | --- | --- |\n");
     for function in &functions {
-        let word = match state(function) {
+        let word = match state(function.name).unwrap_or(State::Missing) {
             State::Works => "works",
+            State::Partly => "partly",
             State::NoEffect => "no effect",
             State::Missing => "**missing**",
         };
         let Function { since, header, name, .. } = function;
         text.push_str(&format!("| `{name}` | {header} | {since} | {word} |\n"));
+    }
+    text.push_str("\n## What is not there\n");
+    for header in headers {
+        let absent = symbols.iter().filter(|symbol| symbol.header == header && state(symbol.name).is_none());
+        let names: Vec<String> = absent.map(|symbol| format!("`{}`", symbol.name)).collect();
+        if !names.is_empty() {
+            text.push_str(&format!("\n{header}: {}.\n", names.join(", ")));
+        }
     }
     text
 }

@@ -7,5 +7,7 @@ mod auth;
 mod context;
 mod event;
 pub mod mount;
+pub mod nfs4;
 mod settings;
+mod statuses;
 mod types;

@@ -67,6 +67,23 @@ fn a_mount_takes_five_round_trips() {
 }
 
 #[test]
+fn urls_of_ipv6_addresses() {
+    if support::need(&["ganesha", "gcc"]) {
+        let script = r#"
+            ip -6 address add fe80::1/64 dev lo nodad
+            for server in '[::1]:2049' '[::1]' ::1 '[fe80::1%25lo]:2049' '[fe80::1%25lo]' fe80::1%25lo; do
+                "$1" "nfs://$server" "$EXPORT"
+            done
+            # The port counts.
+            "$1" 'nfs://[::1]:1' "$EXPORT""#;
+        let output = Mount::new().script(script);
+        let statuses: Vec<&str> =
+            output.lines().map(|line| line.split(' ').next().unwrap_or_default()).collect();
+        assert_eq!(statuses, ["0", "0", "0", "0", "0", "0", "-111"], "{output}");
+    }
+}
+
+#[test]
 fn round_trips_with_warm_caches() {
     if !support::need(&["ganesha", "gcc", "python3"]) {
         return;

@@ -110,7 +110,7 @@ cases! {
         lost_wakeup_steps nested_callbacks service_thread_latency service_thread_latency_of_ten
         synchronous_calls_in_callbacks;
     urls:
-        export_below_the_root export_with_a_slash_at_its_end file_in_the_root port_of_nfs
+        debug_tells_of_values export_below_the_root export_with_a_slash_at_its_end file_in_the_root port_of_nfs
         refusals_with_and_without_a_slash slash_that_the_server_wants;
 }
 

@@ -101,8 +101,9 @@ unsafe fn parse(nfs: *mut nfs_context, url: *const c_char, form: Form) -> *mut n
         |_| std::ptr::null_mut(),
         |context| {
             let url = parts()?;
-            for note in context.client.change_settings(|settings| settings.apply(&url.arguments))? {
-                context.tell(&note);
+            let notes = context.client.change_settings(|settings| settings.apply(&url.arguments))?;
+            if !notes.is_empty() {
+                context.tell(&format!("the arguments of the URL:{notes}"));
             }
             for_c(&url)
         },

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "some settings are remembered for what is still to come")]
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -134,18 +135,23 @@ impl Settings {
     }
 
     /// Applies the arguments of a URL, or none of them where one asks for security that there is not. Like libnfs it
-    /// minds no other value; what it ignored, or read as another number than a person would, is returned in words.
-    pub fn apply(&mut self, arguments: &Arguments) -> Result<Vec<String>> {
+    /// minds no other value; what it ignored, or read as another number than a person would, is returned in words,
+    /// each argument after a space and before a semicolon.
+    pub fn apply(&mut self, arguments: &Arguments) -> Result<String> {
         for (name, value) in arguments {
             check_security(name, value.as_deref().unwrap_or_default())?;
         }
-        let mut notes = Vec::new();
+        let mut notes = String::new();
         for (name, value) in arguments {
-            let understood = value.as_ref().map(|value| self.apply_one(name, value));
-            if let Some(how) = understood.unwrap_or(Understood::Ignored).in_words() {
-                let argument = [name.as_slice(), b"=", value.as_deref().unwrap_or_default()].concat();
-                notes.push(format!("URL argument {}: {how}", String::from_utf8_lossy(&argument)));
-            }
+            let understood = value.as_ref().map_or(Understood::Ignored, |value| self.apply_one(name, value));
+            let (name, value) = (String::from_utf8_lossy(name), value.as_deref().unwrap_or_default());
+            let value = String::from_utf8_lossy(value);
+            // A string takes everything.
+            let _ = match understood {
+                Understood::Exactly => Ok(()),
+                Understood::As(number) => write!(notes, " {name}={value} is read as {number};"),
+                Understood::Ignored => write!(notes, " {name}={value} is ignored;"),
+            };
         }
         Ok(notes)
     }
@@ -205,14 +211,6 @@ impl Understood {
     fn number(number: i32, exact: bool) -> Self {
         if exact { Self::Exactly } else { Self::As(number) }
     }
-
-    fn in_words(self) -> Option<String> {
-        match self {
-            Self::Exactly => None,
-            Self::As(number) => Some(format!("read as {number}")),
-            Self::Ignored => Some("ignored".into()),
-        }
-    }
 }
 
 /// The number that atoi(3) finds in a text, and whether the text is that number.
@@ -266,7 +264,7 @@ mod tests {
     use super::*;
     use crate::url::{Form, Syntax, Url};
 
-    fn apply(arguments: &str) -> Result<(Settings, Vec<String>)> {
+    fn apply(arguments: &str) -> Result<(Settings, String)> {
         let url = format!("nfs://server/export?{arguments}");
         let url = Url::parse(url.as_bytes(), Form::Directory, Syntax::Plain)?;
         let mut settings = Settings::new(10, 20);
@@ -351,23 +349,12 @@ mod tests {
         assert_eq!((settings.read_max, settings.write_max), (None, None));
         assert_eq!((settings.readdir_dircount, settings.readdir_maxcount), (0, 0));
         assert_eq!((settings.timeout, settings.retrans, settings.tcp_syncnt), (None, 0, 0));
-        let ignored: Vec<&str> = notes
-            .iter()
-            .filter_map(|note| note.strip_prefix("URL argument ")?.strip_suffix(": ignored"))
-            .collect();
-        let expected = "version= version={VERS} nfsport=70000 mountport=-1 rsize=1M wsize=0 bogus=1 =1 \
-                        auto-traverse-mounts=";
-        assert_eq!(ignored.join(" "), expected);
-        let read: Vec<&str> =
-            notes.iter().map(String::as_str).filter(|note| note.contains("read as")).collect();
         assert_eq!(
-            read,
-            [
-                "URL argument gid=x: read as 0",
-                "URL argument readahead=1M: read as 1",
-                "URL argument autoreconnect=: read as 0",
-                "URL argument readdir-buffer=0,x: read as 0",
-            ]
+            notes,
+            " version= is ignored; version={VERS} is ignored; gid=x is read as 0; nfsport=70000 is ignored;\
+             \x20mountport=-1 is ignored; readahead=1M is read as 1; autoreconnect= is read as 0;\
+             \x20readdir-buffer=0,x is read as 0; rsize=1M is ignored; wsize=0 is ignored; bogus=1 is ignored;\
+             \x20=1 is ignored; auto-traverse-mounts= is ignored;"
         );
     }
 

@@ -8,7 +8,7 @@ use nfs3_client::{MountError, PortmapError, RpcError};
 use crate::error::{Error, Result};
 
 /// The errno of an NFSv3 status (RFC 1813, section 2.6).
-pub fn errno(status: nfsstat3) -> c_int {
+pub const fn errno(status: nfsstat3) -> c_int {
     match status {
         nfsstat3::NFS3_OK => 0,
         nfsstat3::NFS3ERR_PERM => libc::EPERM,

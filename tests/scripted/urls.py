@@ -121,4 +121,25 @@ def port_of_nfs():
     return f"programs asked for: [100005], then {asked} more"
 
 
+@case
+def debug_tells_of_values():
+    """What is ignored, or read as another number, is told on the standard error output, and only when asked for."""
+    told = []
+    for query in ("uid=1x&bogus=1&version", "debug=1&uid=1x&bogus=1&version&gid=5"):
+        read, write = os.pipe()
+        kept = os.dup(2)
+        os.dup2(write, 2)
+        context = Context(mount=False)
+        parts = library.nfs_parse_url_full(context.pointer, f"nfs://server/file?{query}".encode())
+        os.dup2(kept, 2)
+        os.close(write)
+        told.append(os.read(read, 1000).decode())
+        expect(parts, f"{query}: {context.error()}")
+    words = (
+        "libnfs: the arguments of the URL: uid=1x is read as 1; bogus=1 is ignored; version= is ignored;\n"
+    )
+    expect(told == ["", words], f"told: {told}")
+    return words.strip()
+
+
 main()

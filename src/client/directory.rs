@@ -59,12 +59,22 @@ impl Client {
             let or_default = |count: u32| if count == 0 { REPLY_BYTES } else { count };
             (or_default(settings.readdir_dircount), or_default(settings.readdir_maxcount))
         };
+        // The server may show what lies underneath.
+        let exports = match session.crosses {
+            true => session.mounted.nested.names_in(path, self.reactor.now()),
+            false => Vec::new(),
+        };
         let mut plus = true;
         let mut listing = Listing::default();
         let mut restarts = 0;
         loop {
             let place = listing.place;
-            let each = |entry: DirEntry<'_>| listing.add(&entry);
+            let each = |mut entry: DirEntry<'_>| {
+                if !exports.is_empty() && exports.iter().any(|export| export == entry.name) {
+                    entry.attributes = None;
+                }
+                listing.add(&entry)
+            };
             let end = match plus {
                 true => session.nfs.readdirplus(directory, place, dircount, maxcount, each).await,
                 false => session.nfs.readdir(directory, place, maxcount, each).await,
@@ -128,21 +138,37 @@ impl Client {
         path: &[u8],
         name: &[u8],
     ) -> Result<Option<Attributes>> {
-        let attributes = match session.nfs.lookup(directory, name).await {
-            Ok((_, Some(attributes))) => Ok(attributes),
-            Ok((handle, None)) => session.nfs.getattr(&handle).await,
-            Err(error) if Nfs::is_other_export(&error) => {
-                let root = self.nested_root(session, &[path, b"/", name].concat()).await;
-                return Ok(root.ok().flatten().map(|root| root.attributes));
+        let place = [path, b"/", name].concat();
+        let mut is_export = session.is_export(&place, self.reactor.now());
+        loop {
+            if is_export {
+                match self.nested_root(session, &place).await {
+                    Ok(None) => {} // what lies underneath is what the path means
+                    root => return Ok(root.ok().flatten().map(|root| root.attributes)),
+                }
             }
-            Err(error) => Err(error),
-        };
-        match attributes {
-            Ok(attributes) => Ok(Some(attributes)),
-            Err(error) if error.status().is_some() => Ok(None),
-            Err(error) => Err(error),
+            let attributes = match session.nfs.lookup(directory, name).await {
+                Ok((_, Some(attributes))) => Ok(attributes),
+                Ok((handle, None)) => session.nfs.getattr(&handle).await,
+                Err(error) if Nfs::is_other_export(&error) && !is_export => {
+                    is_export = true;
+                    continue;
+                }
+                Err(error) => Err(error),
+            };
+            return match attributes {
+                Ok(attributes) => Ok(Some(attributes)),
+                Err(error) if is_answer(&error) => Ok(None),
+                Err(error) => Err(error),
+            };
         }
     }
+}
+
+/// Whether a server has said something, be it that it cannot understand the call.
+fn is_answer(error: &Error) -> bool {
+    const REJECTED: [libc::c_int; 4] = [libc::EIO, libc::EACCES, libc::EPROTONOSUPPORT, libc::EOPNOTSUPP];
+    error.status().is_some() || REJECTED.contains(&error.errno())
 }
 
 /// A listing as far as it has come.

@@ -45,7 +45,7 @@ pub struct DirectoryCache {
 
 #[derive(Default)]
 struct State {
-    /// The parent of each directory is there, too, or is the root.
+    /// The parent of each directory is there, too, or is the root of an export.
     by_path: HashMap<Box<[u8]>, Known, BuildHasherDefault<Fnv>>,
     /// Each path of `by_path`, by [`place`] of its parent and its name.
     by_place: HashMap<u64, Box<[u8]>, BuildHasherDefault<Fnv>>,
@@ -68,6 +68,8 @@ pub struct Found<'a> {
     pub path: &'a [u8],
     pub directory: Directory,
     pub parent: &'a Handle,
+    /// The parent is the root of an export: it stays where it is.
+    pub is_in_root: bool,
     /// As [`DirectoryCache::generation`] was before the call.
     pub generation: u64,
 }
@@ -145,6 +147,7 @@ impl DirectoryCache {
         }
         let (above, name) = last_of(found.path);
         if !above.is_empty()
+            && !found.is_in_root
             && state.by_path.get(above).is_none_or(|known| known.directory.handle != *found.parent)
         {
             return;
@@ -257,7 +260,7 @@ mod tests {
     ) {
         let directory = Directory { handle: handle(path.as_bytes()), fsid: 1 };
         let found =
-            Found { path: path.as_bytes(), directory, parent: &handle(parent.as_bytes()), generation };
+            Found { path: path.as_bytes(), directory, parent: &handle(parent.as_bytes()), is_in_root: false, generation };
         known.insert(&found, who, now);
     }
 
@@ -337,7 +340,7 @@ mod tests {
         }
         let other = Directory { handle: handle(b"other"), fsid: 1 };
         known.insert(
-            &Found { path: b"/a", directory: other, parent: &handle(b""), generation: 0 },
+            &Found { path: b"/a", directory: other, parent: &handle(b""), is_in_root: false, generation: 0 },
             &who,
             now,
         );

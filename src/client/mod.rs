@@ -9,6 +9,7 @@ mod directory;
 mod directory_cache;
 mod discovery;
 mod entries;
+mod exports;
 mod file;
 mod held_ranges;
 mod inode;

@@ -1,19 +1,18 @@
-//! Mounting in five round trips: portmapper, ports, MOUNT and NFS side by side, MNT, FSINFO with GETATTR; in two when
+//! Mounting in five round trips: portmapper, ports, MOUNT and NFS side by side, MNT with EXPORT, FSINFO with GETATTR; in two when
 //! the process has mounted it a moment ago.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::directory_cache::DirectoryCache;
+use super::exports::Nested;
 use super::inode::{Inodes, Lives};
 use super::lock_manager::Locks;
 use super::reconnect::{Service, Supervisor};
 use super::server_cache::{self, Key, Known};
-use super::walk::Object;
-use super::{Client, Session};
+use super::Client;
 use crate::attributes::{FileType, Handle, Limits};
 use crate::error::{Error, Result};
 use crate::executor::join;
@@ -28,8 +27,8 @@ const DEFAULT_TIME: Duration = Duration::from_secs(60);
 /// How long a server is given to answer where it was last.
 const KNOWN_TIME: Duration = Duration::from_secs(5);
 
-/// How long a refusal to mount a nested export holds: as long as the server cache.
-const REFUSAL_LIFE: Duration = Duration::from_secs(10);
+/// How much longer than everything else the list of exports may take.
+const EXPORTS_TIME: Duration = Duration::from_secs(5);
 
 /// How long the server is given to hear of an unmount. It does not need to know.
 const UMOUNT_TIME: Duration = Duration::from_secs(5);
@@ -58,17 +57,7 @@ pub struct Mounted {
     pub lacks_exclusive: AtomicBool,
     pub locks: Locks,
     pub directories: DirectoryCache,
-    /// Places below where another file system begins, by their path from the root on, as they were come upon.
-    nested: Mutex<HashMap<Vec<u8>, Nested>>,
-}
-
-/// What the mount service has said of a place where another file system begins.
-#[derive(Debug, Clone, Copy)]
-enum Nested {
-    /// The root of the export that begins there. It holds until the server does not know it any more.
-    Root(Handle),
-    /// It is not exported by itself, as far as this caller may know. That holds for [`REFUSAL_LIFE`].
-    Refused(Instant),
+    pub nested: Arc<Nested>,
 }
 
 /// Whether a mount has ended: what was opened on it is not to be used any more, whatever is mounted later.
@@ -121,7 +110,7 @@ impl Client {
         self.executor.spawn_background(supervisor.run())
     }
 
-    fn mount_deadline(&self) -> Instant {
+    pub(super) fn mount_deadline(&self) -> Instant {
         let timeout = self.settings().timeout;
         self.reactor.now() + timeout.unwrap_or(DEFAULT_TIME)
     }
@@ -135,7 +124,8 @@ impl Client {
         }
         let key = {
             let (server, export, settings) = (server.to_vec(), export.to_vec(), self.settings());
-            Key { server, export, mount_port: settings.mount_port, nfs_port: settings.nfs_port }
+            let (mount_port, nfs_port) = (settings.mount_port, settings.nfs_port);
+            Key { server, export, mount_port, nfs_port, crosses: settings.auto_traverse_mounts }
         };
         let now = self.reactor.now();
         if let Some(known) = server_cache::get(&key, now) {
@@ -162,9 +152,28 @@ impl Client {
         nfs_stream.notice_silence();
         let port = nfs_stream.local_port();
         let transport = Transport::new(&self.reactor, nfs_stream);
-        let root = ask_for_root(&mount, export).await?;
-        let known = Known { mount_service: services.mount, nfs_service: services.nfs, root };
-        let mounted = self.mount_root((transport, port), &known, export, deadline).await?;
+        let first = mount.mnt(export);
+        let exports = key.crosses.then(|| mount.exports());
+        let root = match first.await {
+            // The question for the exports may have been too much for the server.
+            Err(error) if exports.is_some() && error.mount_status().is_none() => {
+                let mount = Box::pin(self.mount_client(services.mount, deadline)).await?;
+                or_without_slashes(&mount, export, mount.mnt(export).await).await?
+            }
+            answer => or_without_slashes(&mount, export, answer).await?,
+        };
+        let (mount_service, nfs_service) = (services.mount, services.nfs);
+        let mut known = Known { mount_service, nfs_service, root, nested: Arc::default() };
+        let mut mounted = self.mount_root((transport, port), &known, export, deadline).await?;
+        if let Some(exports) = exports {
+            let now = self.reactor.now();
+            let until = now + (deadline.saturating_duration_since(now) / 2).min(EXPORTS_TIME);
+            // A server need not tell.
+            if let Ok(exports) = self.reactor.until(until, exports).await {
+                known.nested = Arc::new(Nested::below(export, &exports));
+                mounted.nested = known.nested.clone();
+            }
+        }
         server_cache::keep(key, known, self.reactor.now());
         Ok(mounted)
     }
@@ -187,7 +196,7 @@ impl Client {
         export: &[u8],
         deadline: Instant,
     ) -> Result<Mounted> {
-        let Known { mount_service, nfs_service, root } = *known;
+        let Known { mount_service, nfs_service, root, ref nested } = *known;
         let nfs = Nfs::new(transport.clone(), self.credential()?, None, self.reactor.clone()).until(deadline);
         let (limits, attributes) = join(nfs.fsinfo(&root), nfs.getattr(&root)).await;
         let attributes = attributes?;
@@ -209,7 +218,7 @@ impl Client {
             lacks_exclusive: AtomicBool::new(false),
             locks: Locks::default(),
             directories: DirectoryCache::default(),
-            nested: Mutex::default(),
+            nested: nested.clone(),
         })
     }
 
@@ -271,55 +280,11 @@ impl Client {
         Ok(self.find_services(addresses, (Some(0), port), deadline).await?.nfs)
     }
 
-    async fn mount_client(&self, service: SocketAddr, deadline: Instant) -> Result<Mount> {
+    pub(super) async fn mount_client(&self, service: SocketAddr, deadline: Instant) -> Result<Mount> {
         let connecting = self.connect([service], PortKind::Reserved);
         let stream = connecting.established(&self.reactor, deadline).await?;
         let transport = Transport::new(&self.reactor, stream);
         Ok(Mount { transport, credential: self.credential()?, deadline })
-    }
-
-    /// The root of another export that begins at `path` of this one; None where the mount service has refused it for
-    /// good, or exports are not to be crossed. Any other failure is an error: what lies underneath is not what the
-    /// path means.
-    pub(super) async fn nested_root(&self, session: &Session, path: &[u8]) -> Result<Option<Object>> {
-        if !self.settings().auto_traverse_mounts {
-            return Ok(None);
-        }
-        let nested = &session.mounted.nested;
-        let known = lock(nested).get(path).copied();
-        match known {
-            Some(Nested::Refused(since))
-                if self.reactor.now().saturating_duration_since(since) < REFUSAL_LIFE =>
-            {
-                return Ok(None);
-            }
-            Some(Nested::Root(root)) => match session.nfs.getattr(&root).await {
-                Err(error) if Nfs::is_gone(&error) => {}
-                attributes => return Ok(Some(Object { handle: root, attributes: attributes? })),
-            },
-            _ => {}
-        }
-        let Some(root) = self.ask_for_nested(&session.mounted, path).await? else { return Ok(None) };
-        Ok(Some(Object { handle: root, attributes: session.nfs.getattr(&root).await? }))
-    }
-
-    /// Asks the mount service for a nested export, and keeps its answer.
-    async fn ask_for_nested(&self, mounted: &Mounted, path: &[u8]) -> Result<Option<Handle>> {
-        lock(&mounted.nested).remove(path);
-        let deadline = self.mount_deadline();
-        let ask = async {
-            self.mount_client(mounted.mount_service, deadline).await?.mnt(&mounted.below(path)).await
-        };
-        let answer = match self.reactor.until(deadline, ask).await {
-            Ok(root) => Nested::Root(root),
-            Err(error) if Mount::is_refusal(&error) => Nested::Refused(self.reactor.now()),
-            Err(error) => return Err(error.during("mount the export at").at(path)),
-        };
-        lock(&mounted.nested).insert(path.to_vec(), answer);
-        match answer {
-            Nested::Root(root) => Ok(Some(root)),
-            Nested::Refused(_) => Ok(None),
-        }
     }
 
     /// Ends the mount. Whether the server hears of it does not matter: its list of mounts is advice only
@@ -369,23 +334,20 @@ impl Client {
             lacks_exclusive: AtomicBool::new(false),
             locks: Locks::default(),
             directories: DirectoryCache::default(),
-            nested: Mutex::default(),
+            nested: Arc::default(),
         };
         *lock(&self.mounted) = Some(Arc::new(mounted));
         Ok(())
     }
 }
 
-/// Asks for the root of an export as it is named; where the server refuses that, without slashes at the end.
-async fn ask_for_root(mount: &Mount, export: &[u8]) -> Result<Handle> {
-    let mut name = export;
-    loop {
-        match mount.mnt(name).await {
-            Err(error) if Mount::is_refusal(&error) && name != without_last_slashes(name) => {
-                name = without_last_slashes(name);
-            }
-            answer => return answer,
+/// The root of an export as it was named; where the server has refused that, without slashes at the end.
+async fn or_without_slashes(mount: &Mount, export: &[u8], answer: Result<Handle>) -> Result<Handle> {
+    match answer {
+        Err(error) if Mount::is_refusal(&error) && export != without_last_slashes(export) => {
+            mount.mnt(without_last_slashes(export)).await
         }
+        answer => answer,
     }
 }
 
@@ -409,13 +371,18 @@ pub async fn exports(client: Arc<Client>, server: Vec<u8>) -> Result<Vec<Export>
 }
 
 impl Mounted {
+    /// The way to every directory is looked up anew. True if some were known.
+    pub fn forget_places(&self) -> bool {
+        self.directories.clear() | self.nested.forget()
+    }
+
     /// Ends the READs and WRITEs of a file that wait to be sent.
     pub fn fail_calls_on(&self, file: &Handle, error: &Error) {
         self.transport.fail_calls(|call| Nfs::is_transfer_of(call, file), error);
     }
 
     /// The server's name for a path of the export.
-    fn below(&self, path: &[u8]) -> Vec<u8> {
+    pub fn below(&self, path: &[u8]) -> Vec<u8> {
         [self.export.strip_suffix(b"/").unwrap_or(&self.export), path].concat()
     }
 }

@@ -5,11 +5,12 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
 
+use super::exports::Nested;
 use crate::attributes::Handle;
 use crate::sync::lock;
 
@@ -27,20 +28,23 @@ pub struct Key {
     pub export: Vec<u8>,
     pub mount_port: Option<u16>,
     pub nfs_port: Option<u16>,
+    /// Exports below it are asked for.
+    pub crosses: bool,
 }
 
 /// Where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Known {
     pub mount_service: SocketAddr,
     pub nfs_service: SocketAddr,
     pub root: Handle,
+    pub nested: Arc<Nested>,
 }
 
 pub fn get(key: &Key, now: Instant) -> Option<Known> {
     let exports = lock(&EXPORTS);
     let (known, since) = exports.get(key)?;
-    (now.saturating_duration_since(*since) < LIFE).then_some(*known)
+    (now.saturating_duration_since(*since) < LIFE).then(|| known.clone())
 }
 
 pub fn keep(key: Key, known: Known, now: Instant) {

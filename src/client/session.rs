@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::directory_cache::{Directory, Found};
 use super::inode::Policy;
 use super::mount::Mounted;
+use super::path::last_of;
 use super::walk::Object;
 use super::{Client, File, Settings};
 use crate::attributes::{FileType, Handle};
@@ -28,6 +29,8 @@ pub struct Shared {
     pub mounted: Arc<Mounted>,
     /// Directories come upon are remembered.
     pub remembers: bool,
+    /// There are exports below the mounted one, which are crossed into.
+    pub crosses: bool,
     /// How files are cached.
     pub policy: Option<Policy>,
     /// Most bytes of one READ and of one WRITE: the server's limit, or the program's own below it.
@@ -54,7 +57,29 @@ impl Shared {
         if path.is_empty() {
             return Some(Directory { handle: mounted.root, fsid: mounted.fsid });
         }
-        mounted.directories.get(path, &self.nfs.credential, now)
+        match mounted.directories.get(path, &self.nfs.credential, now) {
+            None if self.crosses => mounted.nested.root(path),
+            known => known,
+        }
+    }
+
+    /// The directory of what is at a path without links, if the way there is known and a LOOKUP in it finds that.
+    pub fn known_parent(&self, path: &[u8], now: Instant) -> Option<Directory> {
+        let (directory, name) = last_of(path);
+        if name.is_empty() || self.is_export(path, now) {
+            return None;
+        }
+        self.known(directory, now)
+    }
+
+    /// Whether another export begins at a path without links.
+    pub fn is_export(&self, path: &[u8], now: Instant) -> bool {
+        self.crosses && self.mounted.nested.is_root(path, now)
+    }
+
+    /// Whether the way to some directories is known.
+    pub fn knows_places(&self) -> bool {
+        self.crosses || !self.mounted.directories.is_empty()
     }
 
     /// What a LOOKUP in `parent` has found at a path without links is known if it is a directory, unless this context
@@ -62,7 +87,9 @@ impl Shared {
     pub fn remember(&self, path: &[u8], found: &Object, parent: &Handle, generation: u64, now: Instant) {
         if found.attributes.kind == FileType::Directory && self.remembers {
             let directory = Directory { handle: found.handle, fsid: found.attributes.fsid };
-            let found = Found { path, directory, parent, generation };
+            let in_export = || self.mounted.nested.root(last_of(path).0).map(|root| root.handle);
+            let is_in_root = self.crosses && in_export() == Some(*parent);
+            let found = Found { path, directory, parent, is_in_root, generation };
             self.mounted.directories.insert(&found, &self.nfs.credential, now);
         }
     }
@@ -118,9 +145,10 @@ impl Client {
             self.reactor.clone(),
         );
         let (limits, remembers, policy) = (mounted.limits, settings.dircache, Policy::of(&settings));
+        let crosses = settings.auto_traverse_mounts && mounted.nested.is_listed();
         let read_piece = piece(limits.read_max, settings.read_max);
         let write_piece = piece(limits.write_max, settings.write_max);
-        Ok(Shared { nfs, mounted, remembers, policy, read_piece, write_piece })
+        Ok(Shared { nfs, mounted, remembers, crosses, policy, read_piece, write_piece })
     }
 
     /// Operations that begin from now on are made afresh.

@@ -26,10 +26,9 @@ impl Client {
         let is_more = normal.as_ref().is_some_and(Normal::is_more);
         let normal = normal.map(|normal| normal.path);
         let left = self.with_shared(|shared| {
-            let (directory, name) = last_of(normal.as_ref().unwrap_or(&path));
-            let name = if is_more { b"" } else { name };
-            let known = |shared: &Arc<Shared>| shared.known(directory, self.reactor.now());
-            let shared = shared.ok().filter(|_| !name.is_empty());
+            let normal_path = normal.as_ref().unwrap_or(&path);
+            let known = |shared: &Arc<Shared>| shared.known_parent(normal_path, self.reactor.now());
+            let shared = shared.ok().filter(|_| !is_more);
             let Some((shared, directory)) = shared.and_then(|shared| Some((shared, known(shared)?))) else {
                 return Ok::<_, Error>(Some((path, done)));
             };

@@ -32,7 +32,7 @@ pub struct Object {
     pub attributes: Attributes,
 }
 
-/// One component of a walk.
+/// One component of a walk, or all that lead to the root of an export.
 struct Step {
     directory: Directory,
     /// Where its name begins in the path without links, slash included.
@@ -132,7 +132,7 @@ impl Client {
     ) -> Result<T> {
         let (mounted, deadline) = (session.mounted.clone(), session.nfs.deadline);
         match operation(session).await {
-            Err(error) if error.errno() == libc::ESTALE && mounted.directories.clear() => {
+            Err(error) if error.errno() == libc::ESTALE && mounted.forget_places() => {
                 let mut again = self.session()?;
                 again.nfs.deadline = deadline;
                 Box::pin(operation(again)).await
@@ -232,8 +232,7 @@ impl Client {
     ) -> Result<LastStep> {
         let (directory, name) = last_of(path);
         let walk = |trusting| Ok(LastStep::Walk { trusting });
-        let known = if name.is_empty() { None } else { session.known(directory, self.reactor.now()) };
-        let Some(known) = known else { return walk(true) };
+        let Some(known) = session.known_parent(path, self.reactor.now()) else { return walk(true) };
         let generation = session.mounted.directories.generation();
         let found = match self.step(session, &known, directory, name).await {
             Ok(object) if object.attributes.kind == FileType::Link && last == LastLink::Follow => {
@@ -265,7 +264,7 @@ impl Client {
         }
         match self.walk_from_root(session, &path, last, may_be_missing, trusting).await {
             Err(error)
-                if trusting && MOVED.contains(&error.errno()) && !session.mounted.directories.is_empty() =>
+                if trusting && MOVED.contains(&error.errno()) && session.knows_places() =>
             {
                 self.walk_from_root(session, &path, last, may_be_missing, false).await
             }
@@ -292,7 +291,12 @@ impl Client {
         while let Some(name) = todo.pop_front() {
             if name == b".." {
                 match steps.pop() {
-                    Some(step) => path.truncate(step.begin),
+                    Some(step) => {
+                        // Of an export ahead, the directories on the way have not been looked at.
+                        let above = last_of(&path[step.begin..]).0.to_vec();
+                        path.truncate(step.begin);
+                        prepend(&mut todo, &above)?;
+                    }
                     None => return Err(Error::new(libc::ENOENT, "a symbolic link leads out of the export")),
                 }
                 found = None;
@@ -302,6 +306,17 @@ impl Client {
             let begin = path.len();
             path.push(b'/');
             path.extend_from_slice(&name);
+            if session.crosses
+                && let Some(ahead) = Box::pin(self.export_ahead(session, &path, &todo, trusting)).await?
+            {
+                for name in todo.drain(..ahead.names) {
+                    path.push(b'/');
+                    path.extend_from_slice(&name);
+                }
+                steps.push(Step { directory: ahead.root, begin });
+                found = ahead.found;
+                continue;
+            }
             if trusting
                 && !todo.is_empty()
                 && let Some(directory) = session.known(&path, self.reactor.now())

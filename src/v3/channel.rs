@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use nfs3_client::io::{AsyncRead, AsyncWrite};
-use nfs3_client::nfs3_types::nfs3;
 
 use super::backoff::{Backoff, is_busy};
 use super::shape;
@@ -100,23 +99,21 @@ impl Channel {
         let mut reply = pending.await?;
         let mut retransmitted = reply.retransmitted;
         let mut backoff = Backoff::new();
-        while call.program == nfs3::PROGRAM
-            && is_busy(reply.body())
-            && backoff.wait(&self.transport, self.deadline).await
-        {
+        while is_busy(reply.body()) && backoff.wait(&self.transport, self.deadline).await {
             reply = self.start(call, &arguments).await?;
             retransmitted |= reply.retransmitted;
         }
         self.retransmitted.store(retransmitted, Ordering::Relaxed);
-        shape::check(call.program, call.procedure, reply.body())?;
+        let length = shape::check(call.procedure, reply.body())?;
+        let body = reply.body().get(..length).unwrap_or_default(); // the typed client minds what follows
         const REPLY: u32 = 1;
         const HEADER: u32 = 24;
-        let mut record = Vec::with_capacity(4 + HEADER as usize + reply.body().len());
-        let length = HEADER + reply.body().len() as u32;
+        let mut record = Vec::with_capacity(4 + HEADER as usize + length);
+        let length = HEADER + length as u32;
         for word in [length | 0x8000_0000, call.xid, REPLY, 0, 0, 0, 0] {
             record.extend_from_slice(&word.to_be_bytes());
         }
-        record.extend_from_slice(reply.body());
+        record.extend_from_slice(body);
         self.exchange = Exchange::Answered { record, at: 0 };
         Ok(())
     }

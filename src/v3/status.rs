@@ -3,7 +3,8 @@
 use libc::c_int;
 use nfs3_client::nfs3_types::mount::mountstat3;
 use nfs3_client::nfs3_types::nfs3::{Nfs3Result, nfsstat3};
-use nfs3_client::{MountError, PortmapError, RpcError};
+use nfs3_client::RpcError;
+use nfs3_client::nfs3_types::xdr_codec::Unpack;
 
 use crate::error::{Error, Result};
 
@@ -68,10 +69,10 @@ pub fn rpc_error(error: RpcError) -> Error {
 }
 
 /// A refused or failed MNT.
-pub fn mount_error(error: MountError) -> Error {
-    let status = match error {
-        MountError::Rpc(error) => return rpc_error(error),
-        MountError::Denied(status) => status,
+pub fn mount_error(status: u32) -> Error {
+    let word = status;
+    let Ok((status, _)) = mountstat3::unpack(&mut &word.to_be_bytes()[..]) else {
+        return Error::malformed(format!("MOUNT status {word} is unknown"));
     };
     let errno = match status {
         mountstat3::MNT3_OK => libc::EIO,
@@ -85,7 +86,7 @@ pub fn mount_error(error: MountError) -> Error {
         mountstat3::MNT3ERR_NOTSUPP => libc::EINVAL,
         mountstat3::MNT3ERR_SERVERFAULT => libc::EIO,
     };
-    Error::new(errno, status.to_string()).with_mount_status(status as u32)
+    Error::new(errno, status.to_string()).with_mount_status(word)
 }
 
 /// Whether a MNT was refused for good: the directory is not exported, or not to this caller.
@@ -100,15 +101,4 @@ pub fn is_refusal(error: &Error) -> bool {
         mountstat3::MNT3ERR_NOTSUPP,
     ];
     REFUSALS.iter().any(|refusal| error.mount_status() == Some(*refusal as u32))
-}
-
-/// A port that could not be had.
-pub fn portmap_error(error: PortmapError) -> Error {
-    match error {
-        PortmapError::Rpc(error) => rpc_error(error),
-        PortmapError::ProgramUnavailable => {
-            Error::new(libc::EPROTONOSUPPORT, "the program is not registered with the server's portmapper")
-        }
-        PortmapError::InvalidPortValue(port) => Error::malformed(format!("the portmapper names port {port}")),
-    }
 }

@@ -1,0 +1,249 @@
+//! Exports below the mounted one. The mount service lists them when the export is mounted, and the root of each is in
+//! its place, whatever the server shows there; others are come upon where another file system begins. The mount service
+//! is asked for a root when a path first leads there.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use super::directory_cache::Directory;
+use super::mount::Mounted;
+use super::path::{is_normal, last_of};
+use super::walk::Object;
+use super::{Client, Session};
+use crate::attributes::Handle;
+use crate::error::Result;
+use crate::sync::lock;
+use crate::v3::{Export, Mount, Nfs};
+
+/// How long a refusal to mount a nested export holds: as long as the server cache.
+const REFUSAL_LIFE: Duration = Duration::from_secs(10);
+
+/// Most listed ones: a server may list whatever it likes.
+const MOST: usize = 16 << 10;
+
+/// What is known of the exports below one. Contexts that mount it within a few seconds share it.
+#[derive(Default)]
+pub struct Nested {
+    /// By their paths from the root of the mounted export on.
+    places: Mutex<HashMap<Vec<u8>, Place>>,
+    /// The mount service has listed some.
+    is_listed: bool,
+}
+
+/// A place where another export begins, or may begin.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// The mount service is to be asked for its root.
+    Unasked,
+    /// The root, and its file system as soon as that is known. It holds until the server does not know it any more.
+    Root(Handle, Option<u64>),
+    /// It is not exported by itself, as far as this caller may know. That holds for [`REFUSAL_LIFE`].
+    Refused(Instant),
+}
+
+impl Place {
+    fn is_refused(self, now: Instant) -> bool {
+        matches!(self, Self::Refused(since) if now.saturating_duration_since(since) < REFUSAL_LIFE)
+    }
+}
+
+impl Nested {
+    /// Those of a server's exports that are below `export`.
+    pub fn below(export: &[u8], exports: &[Export]) -> Self {
+        let export = without_slashes(export);
+        let below = exports.iter().filter_map(|other| {
+            let path = without_slashes(&other.directory).strip_prefix(export)?;
+            is_normal(path).then(|| (path.to_vec(), Place::Unasked))
+        });
+        let places: HashMap<_, _> = below.take(MOST).collect();
+        Self { is_listed: !places.is_empty(), places: Mutex::new(places) }
+    }
+
+    /// Whether there is anything to find by a path alone.
+    pub fn is_listed(&self) -> bool {
+        self.is_listed
+    }
+
+    /// The root at a path, if it has been found already.
+    pub fn root(&self, path: &[u8]) -> Option<Directory> {
+        match lock(&self.places).get(path) {
+            Some(Place::Root(handle, Some(fsid))) => Some(Directory { handle: *handle, fsid: *fsid }),
+            _ => None,
+        }
+    }
+
+    /// Whether an export begins at a path, as far as the mount service has not refused it.
+    pub fn is_root(&self, path: &[u8], now: Instant) -> bool {
+        lock(&self.places).get(path).is_some_and(|place| !place.is_refused(now))
+    }
+
+    /// The names in a directory at which exports begin.
+    pub fn names_in(&self, directory: &[u8], now: Instant) -> Vec<Vec<u8>> {
+        let places = lock(&self.places);
+        let here = places.iter().filter(|(path, place)| last_of(path).0 == directory && !place.is_refused(now));
+        here.map(|(path, _)| last_of(path).1.to_vec()).collect()
+    }
+
+    /// Roots have to be asked for again. True if there was one.
+    pub fn forget(&self) -> bool {
+        let mut some = false;
+        for place in lock(&self.places).values_mut().filter(|place| matches!(place, Place::Root(..))) {
+            (*place, some) = (Place::Unasked, true);
+        }
+        some
+    }
+
+    fn get(&self, path: &[u8]) -> Option<Place> {
+        lock(&self.places).get(path).copied()
+    }
+
+    fn set(&self, path: &[u8], place: Place) {
+        lock(&self.places).insert(path.to_vec(), place);
+    }
+}
+
+fn without_slashes(path: &[u8]) -> &[u8] {
+    &path[..path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1)]
+}
+
+/// An export that a path leads into: its root, what the server has said of it if that was just now, and how many of the
+/// names in front of the walk lead there.
+pub struct Ahead {
+    pub root: Directory,
+    pub found: Option<Object>,
+    pub names: usize,
+}
+
+impl Client {
+    /// The farthest export that a walk to `path`, and by the names `todo` from there, leads into; `trusting` what is
+    /// known of its root.
+    pub(super) async fn export_ahead(
+        &self,
+        session: &Session,
+        path: &[u8],
+        todo: &VecDeque<Vec<u8>>,
+        trusting: bool,
+    ) -> Result<Option<Ahead>> {
+        let (mut place, mut ends) = (path.to_vec(), vec![path.len()]);
+        for name in todo.iter().take_while(|name| *name != b"..") {
+            place.push(b'/');
+            place.extend_from_slice(name);
+            ends.push(place.len());
+        }
+        for (names, end) in ends.into_iter().enumerate().rev() {
+            place.truncate(end);
+            if !session.mounted.nested.is_root(&place, self.reactor.now()) {
+                continue;
+            }
+            if trusting && let Some(root) = session.mounted.nested.root(&place) {
+                return Ok(Some(Ahead { root, found: None, names }));
+            }
+            if let Some(found) = self.nested_root(session, &place).await? {
+                let root = Directory { handle: found.handle, fsid: found.attributes.fsid };
+                return Ok(Some(Ahead { root, found: Some(found), names }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The root of another export that begins at `path` of this one; None where the mount service has refused it for
+    /// good, or exports are not to be crossed. Any other failure is an error: what lies underneath is not what the
+    /// path means.
+    pub(super) async fn nested_root(&self, session: &Session, path: &[u8]) -> Result<Option<Object>> {
+        if !self.settings().auto_traverse_mounts {
+            return Ok(None);
+        }
+        let nested = &session.mounted.nested;
+        let mut root = match nested.get(path) {
+            Some(place) if place.is_refused(self.reactor.now()) => return Ok(None),
+            Some(Place::Root(root, _)) => Some(root),
+            _ => None,
+        };
+        loop {
+            let is_known = root.is_some();
+            let Some(handle) = (match root.take() {
+                None => self.ask_for_nested(&session.mounted, path).await?,
+                root => root,
+            }) else {
+                return Ok(None);
+            };
+            match session.nfs.getattr(&handle).await {
+                Err(error) if is_known && Nfs::is_gone(&error) => {}
+                attributes => {
+                    let attributes = attributes?;
+                    nested.set(path, Place::Root(handle, Some(attributes.fsid)));
+                    return Ok(Some(Object { handle, attributes }));
+                }
+            }
+        }
+    }
+
+    /// Asks the mount service for a nested export, and keeps its answer.
+    async fn ask_for_nested(&self, mounted: &Mounted, path: &[u8]) -> Result<Option<Handle>> {
+        mounted.nested.set(path, Place::Unasked);
+        let deadline = self.mount_deadline();
+        let ask = async {
+            self.mount_client(mounted.mount_service, deadline).await?.mnt(&mounted.below(path)).await
+        };
+        match self.reactor.until(deadline, ask).await {
+            Ok(root) => {
+                mounted.nested.set(path, Place::Root(root, None));
+                Ok(Some(root))
+            }
+            Err(error) if Mount::is_refusal(&error) => {
+                mounted.nested.set(path, Place::Refused(self.reactor.now()));
+                Ok(None)
+            }
+            Err(error) => Err(error.during("mount the export at").at(path)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn below(export: &str, exports: &[&str]) -> Vec<String> {
+        let export_of = |directory: &&str| Export { directory: directory.as_bytes().to_vec(), groups: vec![] };
+        let exports: Vec<_> = exports.iter().map(export_of).collect();
+        let nested = Nested::below(export.as_bytes(), &exports);
+        let places = lock(&nested.places);
+        assert_eq!(nested.is_listed(), !places.is_empty());
+        let mut paths: Vec<_> = places.keys().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
+        paths.sort();
+        paths
+    }
+
+    #[test]
+    fn exports_below_another_one() {
+        let all = ["/", "/srv", "/srv/", "/srv/a", "/srv/a/b/", "/srvs", "/other"];
+        assert_eq!(below("/srv", &all), ["/a", "/a/b"]);
+        assert_eq!(below("/srv/", &all), ["/a", "/a/b"]);
+        assert_eq!(below("/", &all), ["/other", "/srv", "/srv/a", "/srv/a/b", "/srvs"]);
+        assert_eq!(below("/srv/a/b", &all), [""; 0]);
+    }
+
+    #[test]
+    fn a_list_may_hold_anything() {
+        let lies = ["", "a", "srv/a", "/srv/../etc", "/srv/./a", "/srv//a", "/srv/a/..", "//srv/a", "/srv///"];
+        assert_eq!(below("/srv", &lies), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_known_of_a_place() {
+        let export = Export { directory: b"/srv/a/b".to_vec(), groups: vec![] };
+        let (nested, now) = (Nested::below(b"/srv", &[export]), Instant::now());
+        let handle = Handle::new(b"root").unwrap();
+        assert!(nested.is_root(b"/a/b", now) && !nested.is_root(b"/a", now) && !nested.forget());
+        assert_eq!((nested.names_in(b"/a", now), nested.names_in(b"", now)), (vec![b"b".to_vec()], vec![]));
+        nested.set(b"/a/b", Place::Root(handle, None));
+        assert_eq!(nested.root(b"/a/b"), None);
+        nested.set(b"/a/b", Place::Root(handle, Some(7)));
+        assert_eq!(nested.root(b"/a/b"), Some(Directory { handle, fsid: 7 }));
+        assert!(nested.forget() && nested.root(b"/a/b").is_none() && nested.is_root(b"/a/b", now));
+        nested.set(b"/a/b", Place::Refused(now));
+        assert!(!nested.is_root(b"/a/b", now) && nested.names_in(b"/a", now).is_empty());
+        assert!(nested.is_root(b"/a/b", now + REFUSAL_LIFE));
+    }
+}

@@ -64,6 +64,12 @@ cases! {
         asynchronous_chmod_takes_the_way_away asynchronous_mkdir_known below_a_renamed_directory
         chmod_takes_the_way_away chown_takes_the_way_away late_lookup late_lookup_and_rmdir mkdir_known
         rename_known renames_beside_walks symlink_known;
+    exports:
+        list_of_exports_that_comes_late list_of_exports_that_does_not_come list_of_exports_that_is_none
+        listed_export_and_names_across listed_export_asynchronously listed_export_behind_what_is_not_there
+        listed_export_by_every_walk listed_export_by_links listed_export_in_the_listing_around_it
+        listed_export_not_to_be_crossed listed_export_that_is_refused listed_export_whose_root_is_stale
+        listing_of_many_exports round_trips_into_a_listed_export;
     idle:
         idle_beside_a_callback idle_beside_a_service_thread idle_beside_a_waiting_thread
         more_contexts_than_reserved_ports woken_for_a_callback_of_a_thread_that_has_ended

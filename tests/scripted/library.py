@@ -106,7 +106,8 @@ OTHERS = {
     **{
         f"set_{setting}": (None, INT)
         for setting in (
-            "nfsport mountport timeout autoreconnect uid gid pagecache pagecache_ttl readahead dircache"
+            "nfsport mountport timeout autoreconnect uid gid pagecache pagecache_ttl readahead dircache "
+            "auto_traverse_mounts"
         ).split()
     },
 }

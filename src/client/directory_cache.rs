@@ -259,8 +259,13 @@ mod tests {
         generation: u64,
     ) {
         let directory = Directory { handle: handle(path.as_bytes()), fsid: 1 };
-        let found =
-            Found { path: path.as_bytes(), directory, parent: &handle(parent.as_bytes()), is_in_root: false, generation };
+        let found = Found {
+            path: path.as_bytes(),
+            directory,
+            parent: &handle(parent.as_bytes()),
+            is_in_root: false,
+            generation,
+        };
         known.insert(&found, who, now);
     }
 

@@ -81,7 +81,8 @@ impl Nested {
     /// The names in a directory at which exports begin.
     pub fn names_in(&self, directory: &[u8], now: Instant) -> Vec<Vec<u8>> {
         let places = lock(&self.places);
-        let here = places.iter().filter(|(path, place)| last_of(path).0 == directory && !place.is_refused(now));
+        let here =
+            places.iter().filter(|(path, place)| last_of(path).0 == directory && !place.is_refused(now));
         here.map(|(path, _)| last_of(path).1.to_vec()).collect()
     }
 
@@ -205,12 +206,14 @@ mod tests {
     use super::*;
 
     fn below(export: &str, exports: &[&str]) -> Vec<String> {
-        let export_of = |directory: &&str| Export { directory: directory.as_bytes().to_vec(), groups: vec![] };
+        let export_of =
+            |directory: &&str| Export { directory: directory.as_bytes().to_vec(), groups: vec![] };
         let exports: Vec<_> = exports.iter().map(export_of).collect();
         let nested = Nested::below(export.as_bytes(), &exports);
         let places = lock(&nested.places);
         assert_eq!(nested.is_listed(), !places.is_empty());
-        let mut paths: Vec<_> = places.keys().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
+        let mut paths: Vec<_> =
+            places.keys().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
         paths.sort();
         paths
     }
@@ -226,7 +229,8 @@ mod tests {
 
     #[test]
     fn a_list_may_hold_anything() {
-        let lies = ["", "a", "srv/a", "/srv/../etc", "/srv/./a", "/srv//a", "/srv/a/..", "//srv/a", "/srv///"];
+        let lies =
+            ["", "a", "srv/a", "/srv/../etc", "/srv/./a", "/srv//a", "/srv/a/..", "//srv/a", "/srv///"];
         assert_eq!(below("/srv", &lies), [""; 0]);
     }
 

@@ -2,17 +2,17 @@
 //! the process has mounted it a moment ago.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::Client;
 use super::directory_cache::DirectoryCache;
 use super::exports::Nested;
 use super::inode::{Inodes, Lives};
 use super::lock_manager::Locks;
 use super::reconnect::{Service, Supervisor};
 use super::server_cache::{self, Key, Known};
-use super::Client;
 use crate::attributes::{FileType, Handle, Limits};
 use crate::error::{Error, Result};
 use crate::executor::join;

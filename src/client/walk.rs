@@ -263,9 +263,7 @@ impl Client {
             return Ok(Walked { path, directory: handle, found: Some(Object { handle, attributes }) });
         }
         match self.walk_from_root(session, &path, last, may_be_missing, trusting).await {
-            Err(error)
-                if trusting && MOVED.contains(&error.errno()) && session.knows_places() =>
-            {
+            Err(error) if trusting && MOVED.contains(&error.errno()) && session.knows_places() => {
                 self.walk_from_root(session, &path, last, may_be_missing, false).await
             }
             result => result,

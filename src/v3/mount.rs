@@ -156,8 +156,9 @@ impl PortMapper {
                 libc::EPROTONOSUPPORT,
                 "the program is not registered with the server's portmapper",
             )),
-            port => u16::try_from(port)
-                .map_err(|_| Error::malformed(format!("the portmapper names port {port}"))),
+            port => {
+                u16::try_from(port).map_err(|_| Error::malformed(format!("the portmapper names port {port}")))
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Statuses of NFSv3, MOUNT and RPC as errors.
 
 use libc::c_int;
+use nfs3_client::RpcError;
 use nfs3_client::nfs3_types::mount::mountstat3;
 use nfs3_client::nfs3_types::nfs3::{Nfs3Result, nfsstat3};
-use nfs3_client::RpcError;
 use nfs3_client::nfs3_types::xdr_codec::Unpack;
 
 use crate::error::{Error, Result};

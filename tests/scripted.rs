@@ -99,6 +99,11 @@ cases! {
         idle_reset lost_replies_with_a_request_cache lost_replies_without_a_request_cache
         never_sent_is_not_sent_again rename_and_link_that_were_not_ours server_away_for_a_while
         socket_refused source_port two_exclusive_creates;
+    replies:
+        access_that_denies access_that_fails bytes_behind_every_result no_answer_ends_a_listing
+        one_bad_object_in_a_directory pages_without_their_last_words read_at_the_end_is_invalid
+        read_behind_the_end read_whose_count_is_below_its_data true_is_not_always_one
+        umount_that_the_server_does_not_answer;
     restart:
         asynchronous_read_after_restart commit_as_the_writer error_of_a_resend fstat_after_restart
         holes_after_restart listing_after_restart noticed_in_another_file page_cache_after_restart

@@ -11,6 +11,7 @@ use super::walk::Object;
 use super::{Client, File, LastLink, Session};
 use crate::attributes::{Attributes, FileSystem, FileType, Handle, SetAttributes, SetTimes, Time};
 use crate::error::{Error, Result};
+use crate::v3::Nfs;
 
 impl Client {
     pub async fn stat(self: Arc<Self>, path: Vec<u8>, last: LastLink) -> Result<Attributes> {
@@ -198,6 +199,16 @@ impl Session {
         let asked = pairs.iter().fold(0, |all, (bit, _)| all | bit);
         let granted = self.nfs.access(&object.handle, asked).await?;
         Ok(pairs.iter().filter(|(bit, _)| granted & bit != 0).fold(0, |all, (_, mode)| all | mode))
+    }
+
+    /// Whether all that is needed may be granted: also when the server cannot tell, and will when it comes to that.
+    pub(super) async fn may_grant(&self, object: &Object, needed: c_int) -> Result<bool> {
+        const CANNOT_TELL: [c_int; 4] = [libc::EIO, libc::EINVAL, libc::EOPNOTSUPP, libc::EPROTONOSUPPORT];
+        match self.permissions(object).await {
+            Ok(granted) => Ok(granted & needed == needed),
+            Err(error) if CANNOT_TELL.contains(&error.errno()) && !Nfs::is_gone(&error) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -161,6 +161,10 @@ impl Client {
                 reply = session.nfs.read(&inode.handle, at, whole, deadline).done().await?;
                 continue;
             }
+            if let Some(error) = reply.invalid.take() {
+                let size = Box::pin(self.size(session, inode)).await?;
+                return if size <= at + total as u64 { Ok(total) } else { Err(error) };
+            }
             if is_whole(&reply, length - total) {
                 return Ok(total + reply.count);
             }
@@ -433,7 +437,7 @@ pub(super) async fn write_on(
 
 /// Nothing is left to ask for.
 fn is_whole(reply: &ReadReply, length: usize) -> bool {
-    !reply.busy && (reply.count == 0 || reply.count == length || reply.eof)
+    !reply.busy && reply.invalid.is_none() && (reply.count == 0 || reply.count == length || reply.eof)
 }
 
 struct Piece {

@@ -151,7 +151,7 @@ impl Call for Read {
     type Reply = ReadReply;
 
     fn read(&self, answer: Answer<'_>) -> Result<ReadReply> {
-        ReadReply::read(answer)
+        ReadReply::read(answer, self.claim.offset)
     }
 
     fn end(self, reply: Result<ReadReply>) -> End<usize> {

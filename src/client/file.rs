@@ -256,7 +256,7 @@ impl Client {
             _ => libc::R_OK | libc::W_OK,
         };
         let granted = needed == libc::R_OK && everyone_may_read(&object);
-        if !granted && session.permissions(&object).await? & needed != needed {
+        if !granted && !session.may_grant(&object, needed).await? {
             return Err(Error::new(libc::EACCES, "permission denied"));
         }
         if flags & libc::O_TRUNC != 0 && writes(flags) {

@@ -8,8 +8,8 @@ use nfs3_client::nfs3_types::xdr_codec::Unpack;
 
 use super::backoff::is_busy;
 use super::nfs::Nfs;
-use super::object::FATTR3;
-use super::status::nfs_error;
+use super::object::{FATTR3, size_in};
+use super::status::{is, nfs_error};
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
 use crate::io::{Destination, Source};
@@ -49,6 +49,8 @@ pub struct WriteReply {
 pub struct ReadReply {
     /// The server is busy: nothing was read, the call is to be made again later.
     pub busy: bool,
+    /// NFS3ERR_INVAL: nothing was read, perhaps because the file ends in front of it.
+    pub invalid: Option<Error>,
     pub count: usize,
     /// The file ends behind these bytes.
     pub eof: bool,
@@ -56,8 +58,8 @@ pub struct ReadReply {
     pub to: Option<Destination>,
 }
 
-/// A READ in flight.
-pub struct Reading(Pending);
+/// A READ in flight, and where it reads.
+pub struct Reading(Pending, u64);
 
 /// A WRITE in flight.
 pub struct Writing(Pending, usize);
@@ -92,7 +94,8 @@ impl Nfs {
     /// Asks for as many bytes as fit into `to`, which must be at most the server's limit. The call is on its way
     /// when this returns.
     pub fn read(&self, file: &Handle, offset: u64, to: Destination, deadline: Option<Instant>) -> Reading {
-        Reading(self.transport.start_in(|memory| self.read_call(memory, file, offset, to, deadline)))
+        let call = |memory| self.read_call(memory, file, offset, to, deadline);
+        Reading(self.transport.start_in(call), offset)
     }
 
     /// As [`Nfs::read`]; `completion` gets the reply, to be read by [`ReadReply::read`].
@@ -182,26 +185,39 @@ impl Nfs {
 
 impl Reading {
     pub async fn done(self) -> Result<ReadReply> {
-        self.0.read(ReadReply::read).await
+        let Self(pending, offset) = self;
+        pending.read(|reply| ReadReply::read(reply, offset)).await
     }
 }
 
 impl ReadReply {
-    pub fn read(reply: Answer<'_>) -> Result<Self> {
+    /// The reply to a READ at `offset`.
+    pub fn read(reply: Answer<'_>, offset: u64) -> Result<Self> {
+        let nothing = ReadReply { busy: false, invalid: None, count: 0, eof: false, to: None };
         if is_busy(reply.body) {
-            return Ok(ReadReply { busy: true, count: 0, eof: false, to: reply.to });
+            return Ok(ReadReply { busy: true, to: reply.to, ..nothing });
         }
         let mut reader = Reader::new(reply.body);
-        status(&mut reader)?;
-        skip_optional(&mut reader, FATTR3)?;
-        let (count, eof, length) = (reader.u32()?, reader.u32()? != 0, reader.u32()?);
+        match status(&mut reader) {
+            Err(error) if is(&error, nfsstat3::NFS3ERR_INVAL) => {
+                return Ok(ReadReply { invalid: Some(error), to: reply.to, ..nothing });
+            }
+            status => status?,
+        }
+        let attributes: Option<&[u8; FATTR3]> = if reader.flag()? { Some(reader.array()?) } else { None };
+        let (count, eof, length) = (reader.u32()? as usize, reader.u32()? != 0, reader.u32()?);
         let received = reply.received.unwrap_or(0);
-        if count as usize != received || length as usize != received {
+        if count > received || length as usize != received {
             return Err(Error::malformed(format!(
                 "the reply to READ says {count} bytes and brings {received}"
             )));
         }
-        Ok(ReadReply { busy: false, count: received, eof, to: reply.to })
+        let count = match attributes {
+            // Servers may bring more than the file has: their last block.
+            Some(attributes) if eof => count.min(size_in(attributes).saturating_sub(offset) as usize),
+            _ => count,
+        };
+        Ok(ReadReply { count, eof, to: reply.to, ..nothing })
     }
 }
 

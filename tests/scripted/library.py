@@ -103,6 +103,9 @@ OTHERS = {
     "mt_service_thread_start": (INT,),
     "mt_service_thread_stop": (None,),
     "pagecache_invalidate": (None, POINTER),
+    "readlink": (INT, TEXT, POINTER, INT),
+    "set_readdir_max_buffer_size": (None, INT, INT),
+    "statvfs64": (INT, TEXT, POINTER),
     **{
         f"set_{setting}": (None, INT)
         for setting in (

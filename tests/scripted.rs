@@ -46,7 +46,8 @@ const NEEDED: &[&str] = &["python3", "unshare", "ip"];
 cases! {
     long:
         age_behind_an_unanswered_commit age_by_the_next_turn age_by_the_timer lock_silence nested_refusal_is_asked_again
-        retransmission_after_60_s;
+        no_lock_manager_while_locks_are_taken_again retransmission_after_60_s silence_while_locks_are_taken_again
+        undecided_while_locks_are_taken_again;
     beside_ganesha:
         drc unlock_without_flush;
     age:
@@ -76,7 +77,7 @@ cases! {
         woken_for_a_callback_on_another_thread;
     locks:
         locks_in_the_grace_period locks_without_grace_period ranges_are_taken_again refused_reclaim
-        restart_of_the_locks_holder_without_locks;
+        restart_of_the_locks_holder_without_locks silent_connection_while_locks_are_taken_again;
     nested:
         nested_export_is_crossed nested_outage nested_root_without_attributes nested_server_fault
         nested_silence;

@@ -62,8 +62,8 @@ pub struct Locks {
 #[derive(Default)]
 struct ReclaimState {
     active: bool,
-    /// The lock manager has answered.
-    answered: bool,
+    /// How often the lock manager has answered since that began.
+    answers: usize,
     /// It was lost again after that.
     again: bool,
 }
@@ -123,7 +123,7 @@ impl Locks {
     /// had an answer.
     pub fn begin_reclaim(&self) -> bool {
         let mut reclaim = lock(&self.reclaim);
-        reclaim.again |= reclaim.active && reclaim.answered;
+        reclaim.again |= reclaim.active && reclaim.answers > 0;
         !std::mem::replace(&mut reclaim.active, true)
     }
 
@@ -134,13 +134,18 @@ impl Locks {
     /// Another task is about to take them again, over the connection there is now.
     pub fn is_reclaiming_soon(&self) -> bool {
         let reclaim = lock(&self.reclaim);
-        reclaim.active && !reclaim.answered
+        reclaim.active && reclaim.answers == 0
     }
 
     /// A round of that begins.
     pub fn begin_reclaim_round(&self) {
         let mut reclaim = lock(&self.reclaim);
-        (reclaim.answered, reclaim.again) = (false, false);
+        (reclaim.answers, reclaim.again) = (0, false);
+    }
+
+    /// How often the lock manager has answered in this round.
+    pub fn answers(&self) -> usize {
+        lock(&self.reclaim).answers
     }
 
     /// A round is over; true when that was all.
@@ -260,7 +265,8 @@ impl Client {
                     made.map_err(|error| locks.explain(error))?
                 }
             };
-            if call == LockCall::Lock {
+            let takes = matches!(call, LockCall::Lock | LockCall::Reclaim);
+            if takes {
                 locks.remember(wanted.file, locking, 1);
             }
             let credential = self.credential()?;
@@ -269,8 +275,8 @@ impl Client {
             match result {
                 Ok((status, retransmitted)) => {
                     locks.known.store(true, Ordering::SeqCst);
-                    lock(&locks.reclaim).answered = true;
-                    if call == LockCall::Lock && !retransmitted {
+                    lock(&locks.reclaim).answers += 1;
+                    if takes && !retransmitted {
                         locks.answered(wanted.owner);
                     }
                     return Ok(status);

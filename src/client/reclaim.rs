@@ -10,9 +10,14 @@ use crate::error::{Error, Result};
 use crate::executor::all;
 use crate::v3::{Lock, LockCall, LockStatus};
 
-/// As long as usual grace periods are: for so long a lock manager is waited for that is not back yet, or that does not
-/// decide.
+/// As long as usual grace periods are: for so long a lock manager is waited for that does not decide.
 const RECLAIM_TIME: Duration = Duration::from_secs(90);
+
+/// A lock manager that has said nothing at all for so long is given up: calls that need no lock wait meanwhile, too.
+const SILENCE_TIME: Duration = Duration::from_secs(10);
+
+/// After this, it is asked over another connection.
+const TRY_TIME: Duration = Duration::from_secs(3);
 
 /// How long a call for locks that is under way is waited for.
 const TURN_TIME: Duration = Duration::from_secs(2);
@@ -47,8 +52,7 @@ impl Client {
         let deadline = self.reactor.now() + RECLAIM_TIME;
         let reclaims = holders.iter().map(|holder| {
             Box::pin(async move {
-                let reclaim = self.reclaim(mounted, holder, deadline);
-                if let Err(error) = self.reactor.until(deadline, reclaim).await {
+                if let Err(error) = self.reclaim_in_time(mounted, holder, deadline).await {
                     holder.locking.lose(&error);
                     // What was written under them must not replace what whoever has them now writes.
                     let error = lost(&error.to_string());
@@ -80,6 +84,25 @@ impl Client {
         })
     }
 
+    /// As [`Client::reclaim`], as long as the lock manager says anything.
+    async fn reclaim_in_time(
+        &self,
+        mounted: &Arc<Mounted>,
+        holder: &LockHolder,
+        deadline: Instant,
+    ) -> Result<()> {
+        let mut reclaim = Box::pin(self.reclaim(mounted, holder, deadline));
+        loop {
+            let (answers, now) = (mounted.locks.answers(), self.reactor.now());
+            let over = async { Ok(reclaim.as_mut().await) };
+            match self.reactor.until(deadline.min(now + SILENCE_TIME), over).await {
+                Ok(result) => return result,
+                Err(_) if mounted.locks.answers() != answers && self.reactor.now() < deadline => {}
+                Err(_) => return Err(Error::new(libc::ETIMEDOUT, "the lock manager does not answer")),
+            }
+        }
+    }
+
     async fn reclaim(&self, mounted: &Arc<Mounted>, holder: &LockHolder, deadline: Instant) -> Result<()> {
         // A call for these locks that is not answered must not keep all others waiting.
         let turn = async { Ok(holder.locking.turn().await) };
@@ -107,10 +130,11 @@ impl Client {
         let mut backoff = Backoff::until(Some(deadline));
         loop {
             mounted.locks.open()?;
-            match self.reclaim_once(mounted, holder, lock, deadline).await {
+            let of_try = deadline.min(self.reactor.now() + TRY_TIME);
+            match self.reclaim_once(mounted, holder, lock, of_try).await {
                 Ok(LockStatus::Granted) => return Ok(()),
                 Ok(LockStatus::GracePeriod) => {}
-                Err(error) if self.may_pass(mounted, &error) => {}
+                Err(error) if error.errno() == libc::ETIMEDOUT || self.may_pass(mounted, &error) => {}
                 Ok(status) => return Err(status.error()),
                 Err(error) => return Err(error),
             }

@@ -7,6 +7,9 @@ import time
 
 from fixture import one_file
 from library import LOCK, TRY_LOCK, UNLOCK, Context, case, expect, in_thread, main, settle, wait_for
+from lockmanager import GRACE
+from server import NLM, SILENCE, Rejected
+from xdr import u32
 
 EIO, EAGAIN = -5, -11
 TCP_REPAIR = 19
@@ -164,6 +167,84 @@ def restart_of_the_locks_holder_without_locks():
     requests = server.lock_requests[mark:]
     expect(not requests and not server.locks, f"requests after the restart: {requests}")
     return "no request"
+
+
+def locked_and_restarted(hook):
+    """A file with a lock and data that the server may lose, and a restart; then what the hook makes of the calls for
+    locks. How long the next call has to wait that needs no lock."""
+    server, node, context, file = one_file(b"data", portmapper=True)
+    context.must_lockf(file, LOCK, 0)
+    context.put(file, b"mine")
+    server.hook = lambda call: hook(call) if call.program == NLM else None
+    server.crash()
+    settle()
+    began = time.monotonic()
+    pending = context.start("pwrite", file, 0, 4, b"also")
+    expect(context.try_stat("/f") == 0, "stat")
+    seconds = time.monotonic() - began
+    context.finish(pending, seconds=20)
+    return server, node, context, file, seconds, pending.status
+
+
+def expect_lost(node, context, file, seconds, status):
+    expect(9 < seconds < 16, f"other calls had to wait for {seconds:.1f} s")
+    expect(status == EIO and context.pwrite(file, 0, 4, b"lost") == EIO, f"pwrite without the lock: {status}")
+    settle()
+    expect(node.now == b"data", f"written without the lock: {bytes(node.now)}")
+    expect(context.close(file) == EIO, "what was not stable when the lock was lost is given up silently")
+    expect(context.content(context.must_open("/f", os.O_RDWR), 4) == b"data", "opened again")
+
+
+@case
+def silence_while_locks_are_taken_again():
+    """The lock manager says nothing: calls that need no lock do not wait for long, and the locks are lost."""
+    server, node, context, file, seconds, status = locked_and_restarted(lambda call: SILENCE)
+    expect_lost(node, context, file, seconds, status)
+    server.hook = None
+    file = context.must_open("/f", os.O_RDWR)
+    context.must_lockf(file, LOCK, 0)
+    context.put(file, b"new ")
+    return f"others waited for {seconds:.1f} s, pwrite: {status}"
+
+
+@case
+def no_lock_manager_while_locks_are_taken_again():
+    """The server has none any more."""
+    _server, node, context, file, seconds, status = locked_and_restarted(lambda call: Rejected(1))
+    expect_lost(node, context, file, seconds, status)
+    return f"others waited for {seconds:.1f} s, pwrite: {status}"
+
+
+@case
+def silent_connection_while_locks_are_taken_again():
+    """The lock manager answers over another connection only."""
+    silent = []
+
+    def hook(call):
+        silent.extend([call.connection] * (not silent))
+        return SILENCE if call.connection is silent[0] else None
+
+    server, node, context, file, seconds, status = locked_and_restarted(hook)
+    expect(status == 4 and seconds < 9, f"pwrite: {status}, others waited for {seconds:.1f} s")
+    other = Context(server)
+    taken = other.lockf(other.must_open("/f", os.O_RDWR), TRY_LOCK, 0)
+    expect(taken == EAGAIN, f"another client gets {taken}")
+    context.must_lockf(file, UNLOCK, 0)
+    expect(node.stable == b"also" and not server.locks, f"{bytes(node.stable)}, locks {server.locks}")
+    return f"taken again after {seconds:.1f} s"
+
+
+@case
+def undecided_while_locks_are_taken_again():
+    """A lock manager that asks to come again is waited for."""
+    began = time.monotonic()
+
+    def hook(call):
+        return call.arguments[:8] + u32(GRACE) if time.monotonic() < began + 13 else None
+
+    server, _node, _context, _file, seconds, status = locked_and_restarted(hook)
+    expect(status == 4 and len(server.locks) == 1, f"pwrite: {status}, locks {server.locks}")
+    return f"taken again after {seconds:.1f} s"
 
 
 main()

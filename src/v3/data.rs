@@ -207,7 +207,8 @@ impl ReadReply {
         let attributes: Option<&[u8; FATTR3]> = if reader.flag()? { Some(reader.array()?) } else { None };
         let (count, eof, length) = (reader.u32()? as usize, reader.u32()? != 0, reader.u32()?);
         let received = reply.received.unwrap_or(0);
-        if count > received || length as usize != received {
+        let contradicts = count > received || count == 0 && received > 0;
+        if contradicts || length as usize != received {
             return Err(Error::malformed(format!(
                 "the reply to READ says {count} bytes and brings {received}"
             )));

@@ -63,13 +63,15 @@ impl Shared {
         }
     }
 
-    /// The directory of what is at a path without links, if the way there is known and a LOOKUP in it finds that.
-    pub fn known_parent(&self, path: &[u8], now: Instant) -> Option<Directory> {
-        let (directory, name) = last_of(path);
-        if name.is_empty() || self.is_export(path, now) {
-            return None;
-        }
-        self.known(directory, now)
+    /// The directory of what is at a path without links, if the way there is known and a LOOKUP in it finds that. The
+    /// path comes with its parts, as [`last_of`] gives them.
+    pub fn known_parent(
+        &self,
+        path: &[u8],
+        (directory, name): (&[u8], &[u8]),
+        now: Instant,
+    ) -> Option<Directory> {
+        if name.is_empty() || self.is_export(path, now) { None } else { self.known(directory, now) }
     }
 
     /// Whether another export begins at a path without links.

@@ -27,7 +27,8 @@ impl Client {
         let normal = normal.map(|normal| normal.path);
         let left = self.with_shared(|shared| {
             let normal_path = normal.as_ref().unwrap_or(&path);
-            let known = |shared: &Arc<Shared>| shared.known_parent(normal_path, self.reactor.now());
+            let parts = last_of(normal_path);
+            let known = |shared: &Arc<Shared>| shared.known_parent(normal_path, parts, self.reactor.now());
             let shared = shared.ok().filter(|_| !is_more);
             let Some((shared, directory)) = shared.and_then(|shared| Some((shared, known(shared)?))) else {
                 return Ok::<_, Error>(Some((path, done)));

@@ -232,7 +232,9 @@ impl Client {
     ) -> Result<LastStep> {
         let (directory, name) = last_of(path);
         let walk = |trusting| Ok(LastStep::Walk { trusting });
-        let Some(known) = session.known_parent(path, self.reactor.now()) else { return walk(true) };
+        let Some(known) = session.known_parent(path, (directory, name), self.reactor.now()) else {
+            return walk(true);
+        };
         let generation = session.mounted.directories.generation();
         let found = match self.step(session, &known, directory, name).await {
             Ok(object) if object.attributes.kind == FileType::Link && last == LastLink::Follow => {
@@ -307,9 +309,9 @@ impl Client {
             if session.crosses
                 && let Some(ahead) = Box::pin(self.export_ahead(session, &path, &todo, trusting)).await?
             {
-                for name in todo.drain(..ahead.names) {
+                for _ in 0..ahead.names {
                     path.push(b'/');
-                    path.extend_from_slice(&name);
+                    path.extend(todo.pop_front().unwrap_or_default());
                 }
                 steps.push(Step { directory: ahead.root, begin });
                 found = ahead.found;

@@ -193,16 +193,9 @@ impl Reading {
 impl ReadReply {
     /// The reply to a READ at `offset`.
     pub fn read(reply: Answer<'_>, offset: u64) -> Result<Self> {
-        let nothing = ReadReply { busy: false, invalid: None, count: 0, eof: false, to: None };
-        if is_busy(reply.body) {
-            return Ok(ReadReply { busy: true, to: reply.to, ..nothing });
-        }
         let mut reader = Reader::new(reply.body);
-        match status(&mut reader) {
-            Err(error) if is(&error, nfsstat3::NFS3ERR_INVAL) => {
-                return Ok(ReadReply { invalid: Some(error), to: reply.to, ..nothing });
-            }
-            status => status?,
+        if let Err(error) = status(&mut reader) {
+            return Self::refused(error, reply.to);
         }
         let attributes: Option<&[u8; FATTR3]> = if reader.flag()? { Some(reader.array()?) } else { None };
         let (count, eof, length) = (reader.u32()? as usize, reader.u32()? != 0, reader.u32()?);
@@ -218,7 +211,19 @@ impl ReadReply {
             Some(attributes) if eof => count.min(size_in(attributes).saturating_sub(offset) as usize),
             _ => count,
         };
-        Ok(ReadReply { count, eof, to: reply.to, ..nothing })
+        Ok(ReadReply { busy: false, invalid: None, count, eof, to: reply.to })
+    }
+
+    /// The reply with a status that is none of success.
+    #[cold]
+    fn refused(error: Error, to: Option<Destination>) -> Result<Self> {
+        let busy = is(&error, nfsstat3::NFS3ERR_JUKEBOX);
+        let invalid = match is(&error, nfsstat3::NFS3ERR_INVAL) {
+            true => Some(error),
+            false if busy => None,
+            false => return Err(error),
+        };
+        Ok(ReadReply { busy, invalid, count: 0, eof: false, to })
     }
 }
 

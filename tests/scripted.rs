@@ -67,6 +67,7 @@ cases! {
         rename_known renames_beside_walks symlink_known;
     exports:
         list_of_exports_that_comes_late list_of_exports_that_does_not_come list_of_exports_that_is_none
+        listed_export_after_a_restart listed_export_and_another_mount_of_the_context
         listed_export_and_names_across listed_export_asynchronously listed_export_behind_what_is_not_there
         listed_export_by_every_walk listed_export_by_links listed_export_in_the_listing_around_it
         listed_export_not_to_be_crossed listed_export_that_is_refused listed_export_whose_root_is_stale

@@ -60,9 +60,9 @@ impl Client {
             (or_default(settings.readdir_dircount), or_default(settings.readdir_maxcount))
         };
         // The server may show what lies underneath.
-        let exports = match session.crosses {
+        let (exports, unasked) = match session.crosses {
             true => session.mounted.nested.names_in(path, self.reactor.now()),
-            false => Vec::new(),
+            false => (Vec::new(), 0),
         };
         let mut plus = true;
         let mut listing = Listing::default();
@@ -95,7 +95,10 @@ impl Client {
             }
         }
         match listing.incomplete {
-            true => self.complete(session, directory, path, &listing.entries).await,
+            true => {
+                let _shared = self.share_mount_service(&session.mounted, unasked).await;
+                self.complete(session, directory, path, &listing.entries).await
+            }
             false => Ok(listing.entries),
         }
     }

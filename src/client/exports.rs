@@ -3,7 +3,7 @@
 //! is asked for a root when a path first leads there.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::directory_cache::Directory;
@@ -78,12 +78,17 @@ impl Nested {
         lock(&self.places).get(path).is_some_and(|place| !place.is_refused(now))
     }
 
-    /// The names in a directory at which exports begin.
-    pub fn names_in(&self, directory: &[u8], now: Instant) -> Vec<Vec<u8>> {
-        let places = lock(&self.places);
-        let here =
-            places.iter().filter(|(path, place)| last_of(path).0 == directory && !place.is_refused(now));
-        here.map(|(path, _)| last_of(path).1.to_vec()).collect()
+    /// The names in a directory at which exports begin, and how many roots of these are to be asked for.
+    pub fn names_in(&self, directory: &[u8], now: Instant) -> (Vec<Vec<u8>>, usize) {
+        let (places, mut names, mut unasked) = (lock(&self.places), Vec::new(), 0);
+        for (path, place) in places.iter() {
+            let (above, name) = last_of(path);
+            if above == directory && !place.is_refused(now) {
+                names.push(name.to_vec());
+                unasked += usize::from(!matches!(place, Place::Root(..)));
+            }
+        }
+        (names, unasked)
     }
 
     /// Roots have to be asked for again. True if there was one.
@@ -180,12 +185,29 @@ impl Client {
         }
     }
 
+    /// For who asks for so many roots: as long as the result lives, that is done over one connection. None when there is
+    /// none.
+    pub(super) async fn share_mount_service(&self, mounted: &Mounted, roots: usize) -> Option<Arc<Mount>> {
+        if roots < 2 {
+            return None;
+        }
+        let mount =
+            self.mount_client(mounted.mount_service, self.mount_deadline()).await.ok().map(Arc::new)?;
+        *lock(&mounted.mount_connection) = Arc::downgrade(&mount);
+        Some(mount)
+    }
+
     /// Asks the mount service for a nested export, and keeps its answer.
     async fn ask_for_nested(&self, mounted: &Mounted, path: &[u8]) -> Result<Option<Handle>> {
         mounted.nested.set(path, Place::Unasked);
         let deadline = self.mount_deadline();
         let ask = async {
-            self.mount_client(mounted.mount_service, deadline).await?.mnt(&mounted.below(path)).await
+            let shared = lock(&mounted.mount_connection).upgrade();
+            let mount = match shared {
+                Some(mount) => mount,
+                None => Arc::new(self.mount_client(mounted.mount_service, deadline).await?),
+            };
+            mount.mnt(&mounted.below(path)).await
         };
         match self.reactor.until(deadline, ask).await {
             Ok(root) => {
@@ -240,14 +262,16 @@ mod tests {
         let (nested, now) = (Nested::below(b"/srv", &[export]), Instant::now());
         let handle = Handle::new(b"root").unwrap();
         assert!(nested.is_root(b"/a/b", now) && !nested.is_root(b"/a", now) && !nested.forget());
-        assert_eq!((nested.names_in(b"/a", now), nested.names_in(b"", now)), (vec![b"b".to_vec()], vec![]));
+        assert_eq!(nested.names_in(b"/a", now), (vec![b"b".to_vec()], 1));
+        assert_eq!(nested.names_in(b"", now), (vec![], 0));
         nested.set(b"/a/b", Place::Root(handle, None));
         assert_eq!(nested.root(b"/a/b"), None);
         nested.set(b"/a/b", Place::Root(handle, Some(7)));
         assert_eq!(nested.root(b"/a/b"), Some(Directory { handle, fsid: 7 }));
+        assert_eq!(nested.names_in(b"/a", now), (vec![b"b".to_vec()], 0));
         assert!(nested.forget() && nested.root(b"/a/b").is_none() && nested.is_root(b"/a/b", now));
         nested.set(b"/a/b", Place::Refused(now));
-        assert!(!nested.is_root(b"/a/b", now) && nested.names_in(b"/a", now).is_empty());
+        assert!(!nested.is_root(b"/a/b", now) && nested.names_in(b"/a", now).0.is_empty());
         assert!(nested.is_root(b"/a/b", now + REFUSAL_LIFE));
     }
 }

@@ -2,8 +2,8 @@
 //! the process has mounted it a moment ago.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use super::Client;
@@ -58,6 +58,8 @@ pub struct Mounted {
     pub locks: Locks,
     pub directories: DirectoryCache,
     pub nested: Arc<Nested>,
+    /// A connection to the mount service, as long as somebody who has many questions keeps it.
+    pub mount_connection: Mutex<Weak<Mount>>,
 }
 
 /// Whether a mount has ended: what was opened on it is not to be used any more, whatever is mounted later.
@@ -219,6 +221,7 @@ impl Client {
             locks: Locks::default(),
             directories: DirectoryCache::default(),
             nested: nested.clone(),
+            mount_connection: Mutex::default(),
         })
     }
 
@@ -335,6 +338,7 @@ impl Client {
             locks: Locks::default(),
             directories: DirectoryCache::default(),
             nested: Arc::default(),
+            mount_connection: Mutex::default(),
         };
         *lock(&self.mounted) = Some(Arc::new(mounted));
         Ok(())

@@ -6,7 +6,7 @@ import os
 
 from filesystem import DIRECTORY, LINK
 from fixture import Held
-from library import Context, case, elapsed, expect, main
+from library import Context, case, elapsed, expect, main, settle
 from server import DROP, SILENCE, Rejected, Server
 from xdr import opaque, u32
 
@@ -320,6 +320,49 @@ def list_of_exports_that_comes_late():
 
 
 @case
+def listed_export_after_a_restart():
+    """The connection is idle when the server restarts, and it has forgotten nothing that is stable."""
+    lab = Lab()
+    context = Context(lab.server)
+    file = context.must_open("/nested/new", os.O_CREAT | os.O_RDWR)
+    context.put(file, b"data")
+    for name in ("stat", "asynchronous stat", "listing", "mkdir"):
+        lab.server.crash()
+        settle()
+        if name == "stat":
+            expect(context.size("/nested/d/deep") == 8, name)
+        elif name == "asynchronous stat":
+            expect(context.finish(context.start("stat64", "/nested/precious")) == [0], name)
+        elif name == "listing":
+            expect("new" in context.listing("/nested"), name)
+        else:
+            context.must_mkdir("/nested/made")
+    context.must_close(file)
+    expect(lab.server.path("/nested") is lab.underneath, "the directory underneath")
+    lab.expect_untouched()
+    data = lab.server.nodes[lab.root.names[b"new"]].stable
+    expect(data == b"data" and lab.server.count("MNT") == 2, f"{bytes(data)}, {lab.server.count('MNT')} MNT")
+    return "the same roots"
+
+
+@case
+def listed_export_and_another_mount_of_the_context():
+    """What was below one export is not below the next one."""
+    lab = Lab()
+    other = lab.server.exports[b"/other"] = lab.server.new_root(fsid=1)
+    lab.server.make(b"nested", DIRECTORY, parent=other)
+    context = Context(lab.server)
+    expect(context.size("/nested/precious") == 4, "the first mount")
+    context.must_umount()
+    context.must_mount("127.0.0.1", "/other")
+    expect(context.try_stat("/nested/precious") == ENOENT, "the second mount")
+    context.must_umount()
+    context.must_mount("127.0.0.1", "/export/nested")
+    expect(context.size("/precious") == 4 and context.try_stat("/nested") == ENOENT, "the third mount")
+    return "each has its own"
+
+
+@case
 def listing_of_many_exports():
     """A directory of which each entry is an export: their roots are looked at side by side."""
     server = Server()
@@ -334,6 +377,8 @@ def listing_of_many_exports():
     )
     expect(len(listing) == 202, f"{len(listing)} entries")
     expect(server.count("MNT") == 201, f"{server.count('MNT')} MNT")
+    connections = {call.port for call in server.calls if call.name == "MNT"}
+    expect(len(connections) == 2, f"MNT over {len(connections)} connections")
     return f"{seconds:.2f} s, then {again:.2f} s"
 
 

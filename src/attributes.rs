@@ -1,8 +1,7 @@
 //! What both dialects of NFS speak about: objects, their attributes, their file system.
 
-use std::hash::{Hash, Hasher};
-
 use crate::error::{Error, Result};
+use crate::map::Fingerprint;
 
 /// A file handle: up to 64 bytes that only the server understands (RFC 1813, section 2.3.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,10 +10,9 @@ pub struct Handle {
     bytes: [u8; Handle::MAX],
 }
 
-impl Hash for Handle {
-    /// Behind their length all handles are alike.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(self.as_bytes());
+impl Fingerprint for Handle {
+    fn fingerprint(&self) -> u64 {
+        self.as_bytes().fingerprint()
     }
 }
 

@@ -10,6 +10,7 @@ mod executor;
 #[doc(hidden)]
 pub mod fuzzing;
 mod io;
+mod map;
 mod rpc;
 mod sync;
 mod url;

@@ -4,8 +4,10 @@
 //! [`Client::make_stable`]. Whoever shows what the server has (READ, sizes) asks [`Client::is_uncertain`] after its
 //! reply, and calls [`Client::commit`] then, which is about what has been acknowledged only.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::inode::{Inode, Lost};
@@ -18,11 +20,12 @@ use crate::io::Source;
 use crate::sync::lock;
 use crate::v3::{Nfs, Stability};
 
-/// Memory that a context may retain, bytes. A write for which there is no room makes some before it is sent.
+/// Memory that a context may retain, with what is on its way and will have to be, bytes. A write for which there is no
+/// room makes some before it is sent.
 pub const MOST_RETAINED: usize = 8 << 20;
 
 /// Retained for one file, this much makes the library send a COMMIT before it is asked to, bytes.
-const MUCH_RETAINED: usize = 4 << 20;
+const MUCH_RETAINED: usize = 2 << 20;
 
 /// Data is retained no longer than this before a COMMIT is sent.
 const OLD: Duration = Duration::from_secs(30);
@@ -139,6 +142,7 @@ impl Client {
                 Ok(verifier) => {
                     self.note_verifier(&session.mounted, inode, verifier);
                     inode.unstable.committed(mark, verifier);
+                    std::mem::take(&mut *lock(&self.wait_for_room)).into_iter().for_each(Waker::wake);
                 }
                 // The server has no COMMIT, but says that data is unstable: it is made stable by WRITE.
                 Err(error) if Nfs::lacks_procedure(&error) => stability = Stability::FileSync,
@@ -261,8 +265,7 @@ impl Client {
 impl Client {
     /// Whether a write has to wait until other data is stable.
     pub(super) fn is_full(&self) -> bool {
-        let retained = self.retained.load(Ordering::Relaxed);
-        retained > MOST_RETAINED || retained + self.in_flight.load(Ordering::Relaxed) > 2 * MOST_RETAINED
+        self.retained.load(Ordering::Relaxed) + self.in_flight.load(Ordering::Relaxed) > MOST_RETAINED
     }
 
     /// Data that is being sent will have to be retained, as long as the result lives.
@@ -293,7 +296,18 @@ impl Client {
                     "the server did not make earlier data stable in time",
                 ));
             }
-            self.reactor.sleep(pause).await;
+            // Woken when a COMMIT has made some; errors of writes make some, too.
+            let room = poll_fn(|context| match self.is_full() {
+                false => Poll::Ready(Ok(())),
+                true => {
+                    let mut waiting = lock(&self.wait_for_room);
+                    if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                        waiting.push(context.waker().clone());
+                    }
+                    Poll::Pending
+                }
+            });
+            let _ = self.reactor.until(self.reactor.now() + pause, room).await;
             pause = (pause * 2).min(LONGEST_ROOM_PAUSE);
         }
         Ok(())
@@ -344,6 +358,9 @@ impl Client {
             if age(inode) >= OLD || self.is_uncertain(mounted, inode) {
                 self.commit_alone(session.shared(), inode);
             }
+        }
+        if dirty.is_empty() {
+            self.trim_buffers();
         }
         dirty.iter().map(age).map(|age| if age < OLD { OLD - age } else { AGAIN }).min()
     }

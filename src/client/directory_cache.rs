@@ -8,14 +8,14 @@
 //! below it, before and after (see [`super::names`]), and a LOOKUP in that directory that began before the end of such
 //! a call is not kept.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::path::last_of;
 use crate::attributes::Handle;
+use crate::map::{Fingerprint, Map};
 use crate::rpc::Credential;
 use crate::sync::lock;
 
@@ -46,9 +46,9 @@ pub struct DirectoryCache {
 #[derive(Default)]
 struct State {
     /// The parent of each directory is there, too, or is the root of an export.
-    by_path: HashMap<Box<[u8]>, Known, BuildHasherDefault<Fnv>>,
+    by_path: Map<Box<[u8]>, Known>,
     /// Each path of `by_path`, by [`place`] of its parent and its name.
-    by_place: HashMap<u64, Box<[u8]>, BuildHasherDefault<Fnv>>,
+    by_place: Map<u64, Box<[u8]>>,
     /// Who found them: somebody else might not be allowed to.
     credential: Option<Credential>,
     /// The directories that were changed last, the latest at the end.
@@ -76,42 +76,7 @@ pub struct Found<'a> {
 
 /// A fingerprint of a name in a directory. Two that are equal by chance forget each other.
 fn place(parent: &Handle, name: &[u8]) -> u64 {
-    let mut hasher = Fnv::default();
-    hasher.write(name);
-    let mut word = |bytes: &[u8]| {
-        let mut word = [0; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        hasher.0 = (hasher.0 ^ u64::from_le_bytes(word)).wrapping_mul(0x0100_0000_01b3).rotate_left(29);
-    };
-    parent.as_bytes().chunks(8).for_each(&mut word);
-    hasher.finish()
-}
-
-/// FNV-1a: paths are short, and so few that a tree with names made to collide costs some microseconds at most.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn write_usize(&mut self, _length: usize) {} // of the path: nothing follows it
-
-    fn write_u64(&mut self, fingerprint: u64) {
-        self.0 = fingerprint;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+    (parent.fingerprint() ^ name.fingerprint().rotate_left(1)).fingerprint()
 }
 
 impl DirectoryCache {
@@ -273,7 +238,7 @@ mod tests {
         let state = lock(&known.state);
         assert_eq!(state.by_path.len(), state.by_place.len());
         let mut all: Vec<_> =
-            state.by_path.keys().map(|path| String::from_utf8(path.to_vec()).unwrap()).collect();
+            state.by_path.iter().map(|(path, _)| String::from_utf8(path.to_vec()).unwrap()).collect();
         all.sort();
         all
     }

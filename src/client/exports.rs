@@ -2,7 +2,7 @@
 //! its place, whatever the server shows there; others are come upon where another file system begins. The mount service
 //! is asked for a root when a path first leads there.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ const MOST: usize = 16 << 10;
 #[derive(Default)]
 pub struct Nested {
     /// By their paths from the root of the mounted export on.
-    places: Mutex<HashMap<Vec<u8>, Place>>,
+    places: Mutex<BTreeMap<Vec<u8>, Place>>,
     /// The mount service has listed some.
     is_listed: bool,
 }
@@ -56,7 +56,7 @@ impl Nested {
             let path = without_slashes(&other.directory).strip_prefix(export)?;
             is_normal(path).then(|| (path.to_vec(), Place::Unasked))
         });
-        let places: HashMap<_, _> = below.take(MOST).collect();
+        let places: BTreeMap<_, _> = below.take(MOST).collect();
         Self { is_listed: !places.is_empty(), places: Mutex::new(places) }
     }
 

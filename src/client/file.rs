@@ -201,7 +201,9 @@ impl Client {
     /// Returns when everything written to the file is on stable storage.
     pub async fn fsync(self: Arc<Self>, file: Arc<File>) -> Result<()> {
         let flush = async { self.make_stable_for(&self.session_of(&file)?, &file).await };
-        flush.await.map_err(|error: Error| error.during("fsync").at(&file.path))
+        let stable = flush.await;
+        self.trim_buffers();
+        stable.map_err(|error: Error| error.during("fsync").at(&file.path))
     }
 
     /// Waits until whoever came before has read, written or moved at the position of the file.

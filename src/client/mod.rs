@@ -35,6 +35,7 @@ use std::ops::Deref;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::task::Waker;
 
 pub use crate::attributes::{Attributes, FileSystem, Time};
 pub use crate::v3::{Acl, AclEntry, Export};
@@ -71,6 +72,8 @@ pub struct Client {
     retained: Arc<AtomicUsize>,
     /// Bytes of data on its way that will have to be retained.
     in_flight: Arc<AtomicUsize>,
+    /// Writes for which there is no room.
+    wait_for_room: Mutex<Vec<Waker>>,
     /// A task finds out whether the server has what was acknowledged.
     checking: AtomicBool,
     myself: Weak<Client>,
@@ -95,6 +98,7 @@ impl Client {
             shared: Mutex::new(None),
             retained: Arc::default(),
             in_flight: Arc::default(),
+            wait_for_room: Mutex::default(),
             checking: AtomicBool::new(false),
             myself: myself.clone(),
             flushing: AtomicBool::new(false),

@@ -73,7 +73,8 @@ impl Supervisor {
             }
             tries = tries.saturating_add(1);
             // Refused, or no socket, no memory, no room in the epoll descriptor: the same again.
-            let _tried_again = self.reconnect(&client).await;
+            // Boxed: a connection that is not lost has no use for the memory.
+            let _tried_again = Box::pin(self.reconnect(&client)).await;
         }
         Ok(())
     }

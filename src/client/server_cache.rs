@@ -3,12 +3,9 @@
 //! Programs mount the same export again and again, with a context for each thread or file. What is remembered lives for
 //! [`LIFE`], and is dropped when it fails; then everything is asked anew.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-use once_cell::sync::Lazy;
 
 use super::exports::Nested;
 use crate::attributes::Handle;
@@ -19,10 +16,12 @@ const LIFE: Duration = Duration::from_secs(10);
 /// Most exports.
 const MOST: usize = 64;
 
-static EXPORTS: Lazy<Mutex<HashMap<Key, (Known, Instant)>>> = Lazy::new(Mutex::default);
+/// A list, which is kept when the process ends: a leak checker finds what there is no pointer to the beginning of, such as
+/// the memory of a hash table, possibly lost.
+static EXPORTS: Mutex<Vec<(Key, Known, Instant)>> = Mutex::new(Vec::new());
 
 /// An export as the program names it, with the ports that it has chosen.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     pub server: Vec<u8>,
     pub export: Vec<u8>,
@@ -43,18 +42,18 @@ pub struct Known {
 
 pub fn get(key: &Key, now: Instant) -> Option<Known> {
     let exports = lock(&EXPORTS);
-    let (known, since) = exports.get(key)?;
+    let (_, known, since) = exports.iter().find(|(other, ..)| other == key)?;
     (now.saturating_duration_since(*since) < LIFE).then(|| known.clone())
 }
 
 pub fn keep(key: Key, known: Known, now: Instant) {
     let mut exports = lock(&EXPORTS);
-    exports.retain(|_, (_, since)| now.saturating_duration_since(*since) < LIFE);
+    exports.retain(|(other, _, since)| *other != key && now.saturating_duration_since(*since) < LIFE);
     if exports.len() < MOST {
-        exports.insert(key, (known, now));
+        exports.push((key, known, now));
     }
 }
 
 pub fn forget(key: &Key) {
-    lock(&EXPORTS).remove(key);
+    lock(&EXPORTS).retain(|(other, ..)| other != key);
 }

@@ -87,9 +87,9 @@ impl Client {
         if data.is_owned() { Ok(data.clone()) } else { self.copied(data.as_slice()) }
     }
 
-    /// After a file was closed: memory that is not in use goes back to the system.
+    /// After data was made stable: memory that is not in use goes back to the system.
     pub(super) fn trim_buffers(&self) {
-        if self.retained() == 0 {
+        if self.retained() == 0 && self.in_flight.load(Ordering::Relaxed) == 0 {
             lock(&self.write_policy.buffers).give_back();
         }
     }

@@ -1,17 +1,35 @@
 //! Copies of small data in memory that is used again and again: fresh memory costs a page fault for every page, which
 //! is several times what copying costs.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use super::memory::{Block, Destination, Source};
 use crate::error::Result;
 
 /// Memory is taken from the system in pieces of this size, bytes.
 const CHUNK: usize = 1 << 20;
 
-/// The most that is kept to be used again, chunks.
-const CHUNKS: usize = 8;
+/// The most that a context has at a time, chunks: what it may retain, and writes of the program that wait for room.
+const CHUNKS: usize = 32;
+
+/// What the process keeps of them when nobody uses them, chunks: a program that writes one small file after another needs
+/// one again and again.
+const SPARE: usize = 1;
 
 /// Copies begin at multiples of this.
 const ALIGNMENT: usize = 64;
+
+static SPARES: Mutex<Vec<Block>> = Mutex::new(Vec::new());
+
+fn spares() -> MutexGuard<'static, Vec<Block>> {
+    SPARES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives what the process keeps back to the system.
+pub(super) fn give_spare_back() {
+    let chunks = std::mem::take(&mut *spares());
+    drop(chunks);
+}
 
 /// See the module.
 #[derive(Default)]
@@ -42,7 +60,10 @@ impl BufferPool {
         let unused = self.chunks.iter_mut().position(|chunk| chunk.as_slice().is_some());
         let chunk = match unused {
             Some(index) => self.chunks.remove(index),
-            None if self.chunks.len() < CHUNKS => Block::new(CHUNK).ok()?,
+            None if self.chunks.len() < CHUNKS => {
+                let spare = spares().pop();
+                spare.map_or_else(|| Block::mapped(CHUNK), Ok).ok()?
+            }
             None => return None,
         };
         self.chunks.push(chunk);
@@ -50,19 +71,22 @@ impl BufferPool {
         Some(())
     }
 
-    /// Gives memory that nobody uses back to the system, but for one chunk: a program that writes one small file after
-    /// another needs it again and again.
+    /// Gives memory that nobody uses back to the system, but for what the process keeps.
     pub fn give_back(&mut self) {
-        let mut spare = None;
+        if self.chunks.is_empty() {
+            return;
+        }
+        self.filled = CHUNK;
         self.chunks.retain_mut(|chunk| {
             let unused = chunk.as_slice().is_some();
-            if unused && spare.is_none() {
-                spare = Some(chunk.clone());
+            if unused {
+                let mut spares = spares();
+                if spares.len() < SPARE {
+                    spares.push(chunk.clone());
+                }
             }
             !unused
         });
-        self.filled = if spare.is_some() { 0 } else { CHUNK };
-        self.chunks.extend(spare);
     }
 }
 
@@ -104,7 +128,7 @@ mod tests {
         }
         assert_eq!(copies.chunks.len(), 3);
         copies.give_back();
-        assert!(copies.chunks.len() == 1 && copied(&mut copies, b"again").is_some());
+        assert!(copies.chunks.is_empty() && copied(&mut copies, b"again").is_some());
     }
 
     #[test]
@@ -116,7 +140,7 @@ mod tests {
         drop(made);
         let kept = copied(&mut copies, b"x").unwrap();
         copies.give_back();
-        assert_eq!((copies.chunks.len(), kept.as_slice()), (2, &b"x"[..]));
+        assert_eq!((copies.chunks.len(), kept.as_slice()), (1, &b"x"[..]));
         assert_eq!(copied(&mut copies, b"y").unwrap().as_slice(), b"y");
         assert_eq!(kept.as_slice(), b"x");
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use libc::c_short;
 
 use super::socket::Stream;
+use super::stage::Stage;
 use super::waiter::POLL_IN;
 use crate::error::{Error, Result};
 
@@ -25,9 +26,9 @@ pub trait Wire: Send + 'static {
     fn incoming(&mut self, receive: &mut Receive<'_>) -> Result<Received>;
     /// Leases the memory that the next bytes belong in to whoever waits for them, and says how many are wanted; None
     /// when they have a better place to go. Nothing is received otherwise until it is returned.
-    fn lease(&mut self) -> Option<(Box<[u8]>, usize)>;
+    fn lease(&mut self) -> Option<(Stage, usize)>;
     /// Takes it back, and digests the first `count` bytes.
-    fn return_lease(&mut self, memory: Box<[u8]>, count: usize) -> Result<()>;
+    fn return_lease(&mut self, memory: Stage, count: usize) -> Result<()>;
     /// How many calls have no answer yet.
     fn in_flight(&self) -> usize;
     /// When the next call is overdue.
@@ -84,7 +85,7 @@ pub struct Link<W> {
 pub struct Lease {
     pub link: LinkId,
     pub stream: Arc<Stream>,
-    pub memory: Box<[u8]>,
+    pub memory: Stage,
     /// How many bytes are wanted.
     pub room: usize,
 }

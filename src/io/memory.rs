@@ -1,6 +1,7 @@
 //! Memory that file data moves through without a copy: the caller's buffers, or blocks of our own.
 
 use std::cell::UnsafeCell;
+use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
@@ -15,7 +16,36 @@ pub struct Block {
     len: usize,
 }
 
-struct Cells(Box<[UnsafeCell<u8>]>);
+struct Cells {
+    memory: NonNull<[UnsafeCell<u8>]>,
+    /// It is a mapping of its own, and goes back to the system with the last clone, whatever malloc() thinks of it.
+    is_mapped: bool,
+}
+
+impl Cells {
+    fn len(&self) -> usize {
+        self.memory.len()
+    }
+}
+
+impl Drop for Cells {
+    fn drop(&mut self) {
+        if self.is_mapped {
+            // SAFETY: mapped by `map` with this length, and nobody uses it any more.
+            unsafe { unmap(self.memory.cast(), self.memory.len()) };
+        } else {
+            // SAFETY: the memory of a box, which nobody uses any more.
+            drop(unsafe { Box::from_raw(self.memory.as_ptr()) });
+        }
+    }
+}
+
+impl From<Box<[UnsafeCell<u8>]>> for Cells {
+    fn from(memory: Box<[UnsafeCell<u8>]>) -> Self {
+        // SAFETY: a box is not NULL.
+        Self { memory: unsafe { NonNull::new_unchecked(Box::into_raw(memory)) }, is_mapped: false }
+    }
+}
 
 // SAFETY: the cells are written only through `Destination`s, which are disjoint windows.
 unsafe impl Send for Cells {}
@@ -33,12 +63,35 @@ fn spare() -> MutexGuard<'static, Vec<Arc<Cells>>> {
     SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A mapping of zeroed memory: it takes no more of the machine's than is touched.
+pub(super) fn map(len: usize) -> Option<NonNull<u8>> {
+    let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: asks for new memory, wherever there is room.
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), len, access, flags, -1, 0) };
+    if start == libc::MAP_FAILED { None } else { NonNull::new(start.cast()) }
+}
+
+/// Gives it back to the system.
+///
+/// # Safety
+/// It came from [`map`] with this length, and nobody uses it any more.
+pub(super) unsafe fn unmap(start: NonNull<u8>, len: usize) {
+    // SAFETY: by the contract above.
+    unsafe { libc::munmap(start.as_ptr().cast(), len) };
+}
+
+/// Frees the spare blocks.
+pub(super) fn give_spare_back() {
+    let blocks = std::mem::take(&mut *spare());
+    drop(blocks);
+}
+
 impl From<Vec<u8>> for Block {
     fn from(bytes: Vec<u8>) -> Self {
         let (len, slice) = (bytes.len(), Box::into_raw(bytes.into_boxed_slice()));
         // SAFETY: just taken out of its box; UnsafeCell<u8> has the layout of u8.
-        let cells = Cells(unsafe { Box::from_raw(slice as *mut [UnsafeCell<u8>]) });
-        Self { cells: Arc::new(cells), len }
+        let memory = unsafe { Box::from_raw(slice as *mut [UnsafeCell<u8>]) };
+        Self { cells: Arc::new(memory.into()), len }
     }
 }
 
@@ -47,7 +100,7 @@ impl Block {
     pub fn new(len: usize) -> Result<Self> {
         if len <= SPARE_SIZE {
             let mut spare = spare();
-            let fits = |cells: &Arc<Cells>| (len..=2 * len).contains(&cells.0.len());
+            let fits = |cells: &Arc<Cells>| (len..=2 * len).contains(&cells.len());
             if let Some(index) = spare.iter().rposition(fits) {
                 return Ok(Self { cells: spare.swap_remove(index), len });
             }
@@ -58,7 +111,7 @@ impl Block {
     /// Lets the memory be used again, when nobody else holds it.
     pub fn recycle(self) {
         let Self { mut cells, len: _ } = self;
-        if (1..=SPARE_SIZE).contains(&cells.0.len()) && Arc::get_mut(&mut cells).is_some() {
+        if (1..=SPARE_SIZE).contains(&cells.len()) && Arc::get_mut(&mut cells).is_some() {
             let mut spare = spare();
             if spare.len() < SPARE_BLOCKS {
                 spare.push(cells);
@@ -69,7 +122,7 @@ impl Block {
     /// Zeroed memory of `len` bytes; ENOMEM when the system has no such amount.
     fn zeroed(len: usize) -> Result<Self> {
         if len == 0 {
-            return Ok(Self { cells: Arc::new(Cells(Box::default())), len });
+            return Ok(Self { cells: Arc::new(Cells::from(Box::default())), len });
         }
         let layout = std::alloc::Layout::array::<u8>(len)
             .map_err(|_| Error::new(libc::EINVAL, format!("a buffer of {len} bytes cannot exist")))?;
@@ -80,7 +133,19 @@ impl Block {
         }
         let slice = std::ptr::slice_from_raw_parts_mut(start.cast::<UnsafeCell<u8>>(), len);
         // SAFETY: freshly allocated with the layout of [u8; len], which UnsafeCell<u8> shares, and initialised.
-        Ok(Self { cells: Arc::new(Cells(unsafe { Box::from_raw(slice) })), len })
+        let memory = unsafe { Box::from_raw(slice) };
+        Ok(Self { cells: Arc::new(memory.into()), len })
+    }
+
+    /// A mapping of its own, of zeroed memory of `len` bytes; ENOMEM when the system has no such amount.
+    pub fn mapped(len: usize) -> Result<Self> {
+        if cfg!(miri) {
+            return Self::zeroed(len);
+        }
+        let no_memory = || Error::new(libc::ENOMEM, format!("no memory for {len} bytes"));
+        let start = map(len).ok_or_else(no_memory)?.cast();
+        let cells = Cells { memory: NonNull::slice_from_raw_parts(start, len), is_mapped: true };
+        Ok(Self { cells: Arc::new(cells), len })
     }
 
     /// A window over the whole block. At most one may be alive at a time.
@@ -116,12 +181,12 @@ impl Block {
     pub fn as_slice(&mut self) -> Option<&[u8]> {
         let cells = Arc::get_mut(&mut self.cells)?;
         // SAFETY: `get_mut` shows that nobody else can reach the cells, which are initialised, and `len` at least.
-        Some(unsafe { std::slice::from_raw_parts(cells.0.as_ptr().cast(), self.len) })
+        Some(unsafe { std::slice::from_raw_parts(cells.memory.as_ptr().cast(), self.len) })
     }
 
     /// Where the memory starts.
     pub fn as_ptr(&self) -> *const u8 {
-        self.cells.0.as_ptr().cast()
+        self.cells.memory.as_ptr().cast()
     }
 
     /// Length in bytes.

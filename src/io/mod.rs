@@ -8,7 +8,9 @@ mod memory;
 mod reactor;
 mod resolve;
 mod socket;
+mod stage;
 mod thread;
+mod user;
 mod waiter;
 
 pub use buffer_pool::{BufferPool, copy};
@@ -21,4 +23,5 @@ pub use memory::{Block, Destination, Source};
 pub use reactor::Reactor;
 pub use resolve::{host_name, resolve};
 pub use socket::{Connecting, PortKind, SocketOptions, Stream};
-pub use thread::spawn;
+pub use stage::{STAGE, Stage};
+pub use thread::{hold_handle, spawn};

@@ -18,9 +18,11 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use libc::c_short;
+use once_cell::sync::OnceCell;
 
 use super::link::{Link, LinkId, Wire};
-use super::socket::Stream;
+use super::socket::{PATIENCE, Stream};
+use super::user::User;
 use super::waiter::{Epoll, Notifier, POLL_IN, close_all, poll};
 use crate::error::{Error, Result};
 use state::{Sleep, State, Wait, Watched, pollfd};
@@ -28,18 +30,19 @@ use state::{Sleep, State, Wait, Watched, pollfd};
 /// See the module.
 pub struct Reactor<W> {
     state: Mutex<State<W>>,
-    /// Ends a wait in poll(2).
-    notifier: Notifier,
+    /// Ends a wait in poll(2). Made when another thread first has to, or may have to at any time.
+    notifier: OnceCell<Notifier>,
     /// A thread is in poll(2), or about to be: news must wake it.
     polling: AtomicBool,
     /// See [`Reactor::abandon`].
     abandoned: AtomicBool,
+    _user: User,
 }
 
 impl<W: Wire> Reactor<W> {
     pub fn new() -> Result<Self> {
         let state = State {
-            links: Vec::new(),
+            links: Vec::with_capacity(1),
             waits: BTreeMap::new(),
             timers: BTreeMap::new(),
             lazy_timers: BTreeMap::new(),
@@ -49,11 +52,25 @@ impl<W: Wire> Reactor<W> {
             received: 0,
         };
         let [polling, abandoned] = [const { AtomicBool::new(false) }; 2];
-        Ok(Self { state: Mutex::new(state), notifier: Notifier::new()?, polling, abandoned })
+        Ok(Self {
+            state: Mutex::new(state),
+            notifier: OnceCell::new(),
+            polling,
+            abandoned,
+            _user: User::new(),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State<W>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends a wait in poll(2) that another thread is in, or about to be. If it does not look at the notifier, for there was
+    /// none, or there is no descriptor for one, it waits no longer than [`PATIENCE`].
+    fn notify(&self) {
+        if let Ok(notifier) = self.notifier.get_or_try_init(Notifier::new) {
+            notifier.notify();
+        }
     }
 
     /// The time. Above this layer nobody reads a clock.
@@ -99,7 +116,7 @@ impl<W: Wire> Reactor<W> {
         if self.abandoned.swap(true, Ordering::SeqCst) {
             return;
         }
-        let mut fds = vec![self.notifier.as_raw_fd()];
+        let mut fds: Vec<RawFd> = self.notifier.get().iter().map(|notifier| notifier.as_raw_fd()).collect();
         // A thread that only the parent has may have held the lock.
         if let Ok(state) = self.state.try_lock() {
             fds.extend(state.links.iter().filter_map(|link| Some(link.stream.as_ref()?.as_raw_fd())));
@@ -144,7 +161,7 @@ impl<W: Wire> Reactor<W> {
             let waker = context.waker().clone();
             state.waits.insert(wait.id, Wait { fd, events, ready: false, waker });
             if self.polling.load(Ordering::SeqCst) {
-                self.notifier.notify(); // who waits does not watch it
+                self.notify(); // who waits does not watch it
             }
             match &state.epoll {
                 Some(epoll) => match epoll.add(fd, events) {
@@ -212,7 +229,7 @@ impl<W: Wire> Reactor<W> {
         if let Sleep::Polling(until) = state.sleep
             && state.is_missed(until)
         {
-            self.notifier.notify();
+            self.notify();
         }
     }
 
@@ -234,7 +251,7 @@ impl<W: Wire> Reactor<W> {
     /// Ends a wait in poll(2), if a thread is in one.
     pub fn notify_if_polling(&self) {
         if self.polling.load(Ordering::SeqCst) {
-            self.notifier.notify();
+            self.notify();
         }
     }
 
@@ -314,13 +331,25 @@ impl<W: Wire> Reactor<W> {
         if may_receive && self.receive_once(&may_wait) {
             return Ok(());
         }
+        if !may_receive {
+            let _ = self.notifier.get_or_try_init(Notifier::new);
+        }
+        let notifier = self.notifier.get();
         let (mut fds, watched, deadline) = {
             let mut state = self.state();
             state.flush();
             let (mut fds, mut watched) = state.watch();
-            fds.push(pollfd(self.notifier.as_raw_fd(), POLL_IN));
-            watched.push(Watched::Notifier);
-            let deadline = state.alarm();
+            let mut deadline = state.alarm();
+            match notifier {
+                Some(notifier) => {
+                    fds.push(pollfd(notifier.as_raw_fd(), POLL_IN));
+                    watched.push(Watched::Notifier);
+                }
+                None => {
+                    let patience = self.now() + PATIENCE;
+                    deadline = Some(deadline.map_or(patience, |deadline| deadline.min(patience)));
+                }
+            }
             state.sleep = Sleep::Polling(deadline);
             self.polling.store(true, Ordering::SeqCst);
             (fds, watched, deadline)
@@ -330,7 +359,9 @@ impl<W: Wire> Reactor<W> {
         let mut state = self.state();
         state.sleep = Sleep::Awake;
         self.polling.store(false, Ordering::SeqCst);
-        self.notifier.clear(fds.last().is_some_and(|fd| fd.revents != 0));
+        if let Some(notifier) = notifier {
+            notifier.clear(fds.last().is_some_and(|fd| fd.revents != 0));
+        }
         polled.map_err(Error::from)?;
         state.dispatch(&fds, &watched);
         state.finish_turn(self.now());

@@ -5,6 +5,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
@@ -18,7 +19,8 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PortKind {
     Any,
-    /// A reserved port when the process may bind one, any other otherwise.
+    /// A reserved port when the process may bind one and there is one left, any other otherwise: a server that insists on
+    /// a reserved one says so itself.
     Reserved,
     /// This one: that of a connection that is lost. EADDRINUSE or EADDRNOTAVAIL while something of it is left.
     Again(u16),
@@ -31,6 +33,26 @@ static NEXT_RESERVED: Lazy<AtomicU16> = Lazy::new(|| AtomicU16::new(std::process
 
 fn next_reserved_port() -> u16 {
     RESERVED.start() + NEXT_RESERVED.fetch_add(1, Ordering::Relaxed) % RESERVED.len() as u16
+}
+
+/// When a connection has last found none of them free. Trying them all takes several milliseconds.
+static EXHAUSTED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// For how long only some are tried then, unless a connection of the process gives one back.
+const EXHAUSTED_TIME: Duration = Duration::from_secs(1);
+
+/// How many. Another server is reached from the first of them.
+const SOME_RESERVED: usize = 4;
+
+fn set_exhausted(since: Option<Instant>) {
+    *EXHAUSTED.lock().unwrap_or_else(PoisonError::into_inner) = since;
+}
+
+/// How many reserved ports to try.
+fn reserved_tries() -> usize {
+    let since = *EXHAUSTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let exhausted = since.is_some_and(|since| since.elapsed() < EXHAUSTED_TIME);
+    if exhausted { SOME_RESERVED } else { RESERVED.len() }
 }
 
 /// A server that is gone, with its machine, is noticed when it has answered nothing for so long, seconds: neither data
@@ -49,11 +71,22 @@ pub struct Stream {
     peer: SocketAddr,
     /// It waits in `receive_patiently` instead of failing at once.
     patient: AtomicBool,
+    /// Behind the socket: it is closed first.
+    _port: Option<ReservedPort>,
+}
+
+/// The reserved port that a socket comes from.
+struct ReservedPort;
+
+impl Drop for ReservedPort {
+    fn drop(&mut self) {
+        set_exhausted(None);
+    }
 }
 
 impl Stream {
-    fn new(socket: Socket, peer: SocketAddr) -> Self {
-        Self { socket, peer, patient: AtomicBool::new(false) }
+    fn new(socket: Socket, peer: SocketAddr, port: Option<ReservedPort>) -> Self {
+        Self { socket, peer, patient: AtomicBool::new(false), _port: port }
     }
 
     /// The server's address.
@@ -141,7 +174,7 @@ impl Stream {
         let (socket, server) = Socket::pair(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         server.set_nonblocking(true)?;
-        Ok((Self::new(socket, SocketAddr::from((Ipv6Addr::LOCALHOST, 0))), server))
+        Ok((Self::new(socket, SocketAddr::from((Ipv6Addr::LOCALHOST, 0)), None), server))
     }
 }
 
@@ -165,7 +198,7 @@ pub struct Connecting {
     addresses: VecDeque<SocketAddr>,
     ports: PortKind,
     options: SocketOptions,
-    attempt: Option<(Socket, SocketAddr)>,
+    attempt: Option<Stream>,
     error: Error,
 }
 
@@ -187,8 +220,8 @@ impl Connecting {
         self.attempt = None;
         while let Some(address) = self.addresses.pop_front() {
             match open(address, self.ports, &self.options) {
-                Ok(socket) => {
-                    self.attempt = Some((socket, address));
+                Ok(stream) => {
+                    self.attempt = Some(stream);
                     return;
                 }
                 Err(error) => self.error = failed(address, &error),
@@ -198,19 +231,20 @@ impl Connecting {
 
     /// Waits until one address has answered; each gets an even share of the time that is left.
     pub async fn established<W: Wire>(mut self, reactor: &Reactor<W>, deadline: Instant) -> Result<Stream> {
-        while let Some((socket, address)) = self.attempt.take() {
+        while let Some(stream) = self.attempt.take() {
+            let address = stream.peer;
             let share = deadline.saturating_duration_since(reactor.now()) / (self.addresses.len() as u32 + 1);
             let until = reactor.now() + share;
-            match reactor.ready(socket.as_raw_fd(), libc::POLLOUT, Some(until)).await {
-                Ok(()) => match socket.take_error() {
-                    Ok(None) => return Ok(Stream::new(socket, address)),
+            match reactor.ready(stream.as_raw_fd(), libc::POLLOUT, Some(until)).await {
+                Ok(()) => match stream.socket.take_error() {
+                    Ok(None) => return Ok(stream),
                     Ok(Some(error)) | Err(error) => self.error = failed(address, &error),
                 },
                 Err(error) => {
                     self.error = Error::new(error.errno(), format!("connect to {address}: {error}"))
                 }
             }
-            drop(socket);
+            drop(stream);
             self.try_next();
         }
         Err(self.error)
@@ -222,8 +256,9 @@ fn failed(address: SocketAddr, error: &io::Error) -> Error {
 }
 
 /// A socket whose connect(2) has succeeded or is under way.
-fn open(address: SocketAddr, ports: PortKind, options: &SocketOptions) -> io::Result<Socket> {
-    let mut reserved = if ports == PortKind::Reserved { RESERVED.len() } else { 0 };
+fn open(address: SocketAddr, ports: PortKind, options: &SocketOptions) -> io::Result<Stream> {
+    let mut reserved = if ports == PortKind::Reserved { reserved_tries() } else { 0 };
+    let tries_all = reserved == RESERVED.len();
     loop {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
@@ -238,21 +273,25 @@ fn open(address: SocketAddr, ports: PortKind, options: &SocketOptions) -> io::Re
         if let PortKind::Again(port) = ports {
             bind(&socket, address, port)?;
         }
-        let mut is_reserved = false;
-        if reserved > 0 {
+        let mut port = None;
+        while reserved > 0 && port.is_none() {
             reserved -= 1;
             match bind(&socket, address, next_reserved_port()) {
-                Ok(()) => is_reserved = true,
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => continue,
+                Ok(()) => port = Some(ReservedPort),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(_) => reserved = 0, // not permitted: an ephemeral port, unless the server minds
             }
         }
         match socket.connect(&address.into()) {
-            Ok(()) => return Ok(socket),
-            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => return Ok(socket),
-            // The same four-tuple is in use, or still in TIME_WAIT: another port, in the end any that is free.
-            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && is_reserved => continue,
-            Err(error) => return Err(error),
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && port.is_some() => {
+                // The same four-tuple is in use, or still in TIME_WAIT: another port, in the end any that is free.
+                std::mem::forget(port);
+                if reserved == 0 && tries_all {
+                    set_exhausted(Some(Instant::now()));
+                }
+            }
+            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+            _connecting => return Ok(Stream::new(socket, address, port)),
         }
     }
 }

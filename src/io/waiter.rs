@@ -88,15 +88,17 @@ pub fn close_all(fds: &[RawFd]) {
 pub struct Epoll {
     epoll: OwnedFd,
     alarm: OwnedFd,
-    notifier: Notifier,
+    /// None until it is needed.
+    notifier: Option<Notifier>,
     /// The program is to look at what it waits for, after [`Epoll::acknowledge`].
     must_look: bool,
     armed: Option<Instant>,
 }
 
 impl Epoll {
-    pub fn descriptors(&self) -> [RawFd; 3] {
-        [self.epoll.as_raw_fd(), self.alarm.as_raw_fd(), self.notifier.as_raw_fd()]
+    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        let notifier = self.notifier.iter().map(AsRawFd::as_raw_fd);
+        [self.epoll.as_raw_fd(), self.alarm.as_raw_fd()].into_iter().chain(notifier)
     }
 
     pub fn new() -> io::Result<Self> {
@@ -106,10 +108,15 @@ impl Epoll {
         let alarm = unsafe {
             owned(libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC))?
         };
-        let new = Self { epoll, alarm, notifier: Notifier::new()?, must_look: false, armed: None };
+        let new = Self { epoll, alarm, notifier: None, must_look: false, armed: None };
         new.add(new.alarm.as_raw_fd(), libc::POLLIN)?;
-        new.add(new.notifier.as_raw_fd(), libc::POLLIN)?;
         Ok(new)
+    }
+
+    fn new_notifier(&self) -> io::Result<Notifier> {
+        let notifier = Notifier::new()?;
+        self.add(notifier.as_raw_fd(), libc::POLLIN)?;
+        Ok(notifier)
     }
 
     pub fn add(&self, fd: RawFd, events: c_short) -> io::Result<()> {
@@ -137,7 +144,14 @@ impl Epoll {
 
     /// Makes the descriptor readable until it is cleared.
     pub fn notify(&mut self) {
-        self.notifier.notify();
+        if self.notifier.is_none() {
+            self.notifier = self.new_notifier().ok();
+        }
+        match &self.notifier {
+            Some(notifier) => notifier.notify(),
+            // There is no descriptor left: an alarm does as well, though it is not taken back before the next turn.
+            None => self.alarm(Instant::now()),
+        }
     }
 
     /// As [`Epoll::notify`], for what the program may have looked at already before it waits: only
@@ -149,8 +163,11 @@ impl Epoll {
 
     /// Takes [`Epoll::notify`] back.
     pub fn clear(&mut self) {
-        if !self.must_look && self.notifier.is_notified() {
-            self.notifier.clear(true);
+        if let Some(notifier) = &self.notifier
+            && !self.must_look
+            && notifier.is_notified()
+        {
+            notifier.clear(true);
         }
     }
 

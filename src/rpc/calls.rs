@@ -9,7 +9,7 @@ pub struct Calls<C> {
 }
 
 /// Places to begin with, and how many may be kept when there are no calls. Powers of two.
-const FEW: usize = 16;
+const FEW: usize = 4;
 const MANY: usize = 256;
 
 impl<C> Calls<C> {

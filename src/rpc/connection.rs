@@ -13,11 +13,8 @@ use super::calls::Calls;
 use super::record::Marks;
 use super::request::{CallClass, Request, Retry, Sink};
 use crate::error::{Error, Result};
-use crate::io::{Receive, Received, Source, Wire};
+use crate::io::{Receive, Received, Source, Stage, Wire};
 use retransmission::Watch;
-
-/// Bytes received at once when they have no better place to go.
-const STAGE: usize = 64 << 10;
 
 /// Records whose memory is kept for further ones, and what one may take, bytes.
 const SPARE_RECORDS: usize = 64;
@@ -75,7 +72,8 @@ pub struct Connection {
     marks: Marks,
     phase: Phase,
     head: Vec<u8>,
-    stage: Box<[u8]>,
+    /// Somebody waits for the next bytes, and receives them.
+    is_leased: bool,
     failed: Option<Error>,
     line: LineState,
     /// Replies so far.
@@ -111,7 +109,7 @@ impl Connection {
             marks: Marks::default(),
             phase: Phase::Head,
             head: Vec::new(),
-            stage: vec![0; STAGE].into_boxed_slice(),
+            is_leased: false,
             failed: None,
             line: LineState::SingleCall,
             answered: 0,
@@ -415,7 +413,7 @@ impl Wire for Connection {
 
     fn look_first(&mut self) -> bool {
         // While the stage is leased, whoever has it receives.
-        !self.stage.is_empty() && self.is_doubtful()
+        !self.is_leased && self.is_doubtful()
     }
 
     fn sent(&mut self, mut count: usize) {
@@ -445,21 +443,18 @@ impl Wire for Connection {
     }
 
     fn incoming(&mut self, receive: &mut Receive<'_>) -> Result<Received> {
-        let mut stage = std::mem::take(&mut self.stage);
-        let result = self.receive_into(&mut stage, receive);
-        self.stage = stage;
-        result
+        self.receive_into(&mut Stage::borrow(), receive)
     }
 
-    fn lease(&mut self) -> Option<(Box<[u8]>, usize)> {
+    fn lease(&mut self) -> Option<(Stage, usize)> {
         let room = self.marks.idle().then(|| self.stage_room(0))?;
-        Some((std::mem::take(&mut self.stage), room))
+        self.is_leased = true;
+        Some((Stage::borrow(), room))
     }
 
-    fn return_lease(&mut self, memory: Box<[u8]>, count: usize) -> Result<()> {
-        let result = self.feed(memory.get(..count).unwrap_or_default());
-        self.stage = memory;
-        result
+    fn return_lease(&mut self, memory: Stage, count: usize) -> Result<()> {
+        self.is_leased = false;
+        self.feed(memory.get(..count).unwrap_or_default())
     }
 
     fn in_flight(&self) -> usize {

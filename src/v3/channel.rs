@@ -14,6 +14,7 @@ use nfs3_client::io::{AsyncRead, AsyncWrite};
 use super::backoff::{Backoff, is_busy};
 use super::shape;
 use crate::error::{Error, Result};
+use crate::io::hold_handle;
 use crate::rpc::{CallClass, Credential, Message, Pending, Request, Transport};
 use crate::xdr::Reader;
 
@@ -56,6 +57,7 @@ impl Channel {
         credential: &Credential,
         deadline: Option<Instant>,
     ) -> Self {
+        hold_handle(); // a client is made for it next
         let (transport, credential) = (transport.clone(), credential.clone());
         let (retransmitted, exchange) = (Arc::default(), Exchange::Idle);
         Self { transport, credential, deadline, class, retransmitted, exchange }

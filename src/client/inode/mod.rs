@@ -10,12 +10,12 @@ mod order;
 mod page_cache;
 mod unstable;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::attributes::Handle;
 use crate::executor::AsyncMutex;
+use crate::map::Map;
 use crate::sync::lock;
 
 pub use errors::{ErrorCursor, ErrorSequence};
@@ -69,24 +69,32 @@ impl Drop for Writer {
 
 /// The inodes of the open files of one mount.
 pub struct Inodes {
-    by_handle: Mutex<HashMap<Handle, Weak<Inode>>>,
+    open: Mutex<OpenInodes>,
     /// Bytes of unstable data in all of them, and in those of former mounts.
     retained: Arc<AtomicUsize>,
 }
 
+#[derive(Default)]
+struct OpenInodes {
+    by_handle: Map<Handle, Weak<Inode>>,
+    /// At so many, those that are closed are looked for.
+    room: usize,
+}
+
 impl Inodes {
     pub fn new(retained: Arc<AtomicUsize>) -> Self {
-        Self { by_handle: Mutex::default(), retained }
+        Self { open: Mutex::default(), retained }
     }
 
     /// That of a file which is being opened.
     pub fn open(&self, handle: &Handle, fsid: u64) -> Arc<Inode> {
-        let mut inodes = lock(&self.by_handle);
-        if inodes.len() == inodes.capacity() {
-            inodes.retain(|_, inode| inode.strong_count() > 0);
+        const FEW: usize = 8;
+        let OpenInodes { by_handle, room } = &mut *lock(&self.open);
+        if by_handle.len() >= *room {
+            by_handle.retain(|_, inode| inode.strong_count() > 0);
+            *room = (2 * by_handle.len()).max(FEW);
         }
-        let place = inodes.entry(*handle).or_default();
-        if let Some(inode) = place.upgrade() {
+        if let Some(inode) = by_handle.get(handle).and_then(Weak::upgrade) {
             return inode;
         }
         let inode = Arc::new(Inode {
@@ -101,18 +109,19 @@ impl Inodes {
             early_commit: AtomicBool::new(false),
             writers: AtomicUsize::new(0),
         });
-        *place = Arc::downgrade(&inode);
+        by_handle.insert(*handle, Arc::downgrade(&inode));
         inode
     }
 
     /// That of a file, if it is open.
     pub fn find(&self, handle: &Handle) -> Option<Arc<Inode>> {
-        lock(&self.by_handle).get(handle).and_then(Weak::upgrade)
+        lock(&self.open).by_handle.get(handle).and_then(Weak::upgrade)
     }
 
     /// Those with data that the server may lose, those with the most of it first.
     pub fn dirty(&self) -> Vec<Arc<Inode>> {
-        let all: Vec<Arc<Inode>> = lock(&self.by_handle).values().filter_map(Weak::upgrade).collect();
+        let all: Vec<Arc<Inode>> =
+            lock(&self.open).by_handle.iter().filter_map(|(_, inode)| inode.upgrade()).collect();
         let retained =
             |inode: Arc<Inode>| Some((inode.unstable.retained(), inode)).filter(|(size, _)| *size > 0);
         let mut dirty: Vec<(usize, Arc<Inode>)> = all.into_iter().filter_map(retained).collect();
@@ -129,7 +138,7 @@ pub struct Lives {
     /// All data that was acknowledged in an earlier one is known to be there.
     checked: AtomicU64,
     /// The last verifier, by file system: some servers have one for each.
-    verifiers: Mutex<HashMap<u64, Verifier>>,
+    verifiers: Mutex<Map<u64, Verifier>>,
 }
 
 impl Default for Lives {

@@ -5,12 +5,13 @@
 //! (close-to-open; that attributes are the same proves nothing on servers with coarse clocks), and so does taking a
 //! lock. Otherwise what others write is seen when the time to live is over.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::client::Settings;
+use crate::map::Map;
 use crate::sync::lock;
 
 /// Bytes of a page.
@@ -68,7 +69,7 @@ pub struct PageCache {
 
 #[derive(Default)]
 struct Pages {
-    by_number: HashMap<u64, Page>,
+    by_number: Map<u64, Page>,
     /// Page numbers, the one stored first in front.
     order: VecDeque<u64>,
 }

@@ -4,9 +4,9 @@ use std::io::{self, IoSliceMut};
 
 use super::super::message::{Split, body_offset};
 use super::super::record::Piece;
-use super::{Connection, Head, Phase, STAGE};
+use super::{Connection, Head, Phase};
 use crate::error::{Error, Result};
-use crate::io::{Receive, Received};
+use crate::io::{Receive, Received, STAGE};
 
 /// Data for a sink up to this size is copied there from the stage: that costs less than one more system call.
 const SMALL_SINK: usize = 16 << 10;

@@ -52,7 +52,7 @@ impl Connection {
 
     /// See [`crate::io::Wire::look_first`]. Whoever has borrowed the memory looks anyway.
     pub(super) fn is_doubtful(&mut self) -> bool {
-        std::mem::take(&mut self.watch.doubtful) && !self.stage.is_empty()
+        std::mem::take(&mut self.watch.doubtful) && !self.is_leased
     }
 
     pub(super) fn due_tick(&self) -> Option<Instant> {

@@ -91,6 +91,11 @@ impl Error {
         self.0.errno
     }
 
+    /// Whether a living server has said so, or a path leads nowhere: the program may expect that.
+    pub fn is_ordinary(&self) -> bool {
+        self.0.status.is_some() || self.0.errno == libc::ENOENT
+    }
+
     /// Adds the operation that failed. The innermost name stays: it is the most exact one.
     pub fn during(mut self, operation: &'static str) -> Self {
         self.0.operation.get_or_insert(operation);
@@ -123,13 +128,30 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// An error of the system in its own words, without what Rust adds to them.
+pub fn words(error: &io::Error) -> String {
+    let mut text = error.to_string();
+    if error.raw_os_error().is_some() {
+        text.truncate(text.rfind('(').unwrap_or(text.len()));
+        text.truncate(text.trim_end().len());
+    }
+    text.strip_prefix("failed to lookup address information: ").map_or(text.clone(), str::to_owned)
+}
+
+impl Error {
+    /// An error of the system, in what it was asked to do.
+    pub fn system(doing: fmt::Arguments<'_>, error: &io::Error) -> Self {
+        Self::new(error.raw_os_error().unwrap_or(libc::EIO), format!("{doing}: {}", words(error)))
+    }
+}
+
 impl From<io::Error> for Error {
     /// Unwraps an `Error` that travelled inside an `io::Error`; anything else keeps its errno.
     fn from(error: io::Error) -> Self {
         let errno = error.raw_os_error().unwrap_or(libc::EIO);
         match error.downcast::<Error>() {
             Ok(inner) => inner,
-            Err(error) => Self::new(errno, error.to_string()),
+            Err(error) => Self::new(errno, words(&error)),
         }
     }
 }
@@ -166,5 +188,9 @@ mod tests {
         assert_eq!((error.errno(), error.to_string()), (libc::ETIMEDOUT, "late".to_string()));
         let error: Error = io::Error::from_raw_os_error(libc::ECONNRESET).into();
         assert_eq!(error.errno(), libc::ECONNRESET);
+        assert_eq!(error.to_string(), "Connection reset by peer");
+        let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
+        let error = Error::system(format_args!("connect to {}", "server"), &refused);
+        assert_eq!(error.to_string(), "connect to server: Connection refused");
     }
 }

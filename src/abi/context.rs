@@ -33,9 +33,10 @@ pub extern "C" fn nfs_destroy_context(nfs: *mut nfs_context) {
     });
 }
 
-/// Returns a sentence that describes the latest error of the context: the operation, the path and the cause. It is
-/// never NULL, and empty if there has been no error. The string belongs to the context. It is valid until 64 others
-/// have been returned, or until the context is destroyed.
+/// Returns a sentence that describes the latest error of the context: the operation, the path and the cause. The latest
+/// one that the calling thread has had counts, or that of any thread if this one has had none. It is never NULL, and
+/// empty if there has been no error. The string belongs to the context. It is valid until 64 others have been returned,
+/// or until the context is destroyed.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_get_error(nfs: *mut nfs_context) -> *mut c_char {
     latest_error(nfs)

@@ -48,13 +48,15 @@ pub extern "C" fn nfs_set_hash_size(nfs: *mut nfs_context, hashes: c_int) -> c_i
     guard(nfs, |_| Ok(0))
 }
 
-/// Returns how many bytes a single READ of the mounted server carries at most. 0 before the mount.
+/// Returns how many bytes a single READ of the mounted server carries at most. Before the mount it is the limit that the
+/// program has set, or 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_get_readmax(nfs: *mut nfs_context) -> u64 {
     guard_or(nfs, |_| 0, |context| Ok(context.client.read_max()))
 }
 
-/// Returns how many bytes a single WRITE to the mounted server carries at most. 0 before the mount.
+/// Returns how many bytes a single WRITE to the mounted server carries at most. Before the mount it is the limit that the
+/// program has set, or 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_get_writemax(nfs: *mut nfs_context) -> u64 {
     guard_or(nfs, |_| 0, |context| Ok(context.client.write_max()))
@@ -82,8 +84,9 @@ pub extern "C" fn nfs_set_tcp_syncnt(nfs: *mut nfs_context, v: c_int) {
     set(nfs, |settings| settings.tcp_syncnt = u32::try_from(v).unwrap_or(0));
 }
 
-/// Sets how much is told on the standard error output. 0 is nothing, otherwise
-/// the sentence of each error.
+/// Sets how much is told on the standard error output, a line for each. 0 is nothing. 1 is what goes wrong between this
+/// program and the server: connections that are lost and made again, calls without an answer, wrong arguments. 2 is also
+/// what the server refuses, names that do not exist, and connections that are made.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_debug(nfs: *mut nfs_context, level: c_int) {
     set(nfs, |settings| settings.debug = level);
@@ -103,31 +106,27 @@ pub extern "C" fn nfs_set_autoreconnect(nfs: *mut nfs_context, num_retries: c_in
     set(nfs, |settings| settings.autoreconnect = num_retries.max(-1));
 }
 
-/// Sets the port of the server's NFS service. 0 asks the server's portmapper.
+/// Sets the port of the server's NFS service. 0 asks the server's portmapper. What is no port, above 65535 or negative,
+/// makes mounting fail with -EINVAL.
 #[cfg(not(libnfs_abi = "13"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_nfsport(nfs: *mut nfs_context, port: c_int) {
-    change(nfs, |settings| {
-        settings.nfs_port = self::port(port)?;
-        Ok(())
-    });
+    change(nfs, |settings| set_port(&mut settings.nfs_port, port));
 }
 
-/// Sets the port of the server's MOUNT service. 0 asks the server's portmapper.
+/// Sets the port of the server's MOUNT service. 0 asks the server's portmapper. What is no port, above 65535 or negative,
+/// makes mounting fail with -EINVAL.
 #[cfg(not(libnfs_abi = "13"))]
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_mountport(nfs: *mut nfs_context, port: c_int) {
-    change(nfs, |settings| {
-        settings.mount_port = self::port(port)?;
-        Ok(())
-    });
+    change(nfs, |settings| set_port(&mut settings.mount_port, port));
 }
 
 #[cfg(not(libnfs_abi = "13"))]
-fn port(port: c_int) -> Result<Option<u16>> {
-    let number =
-        u16::try_from(port).map_err(|_| Error::new(libc::EINVAL, format!("{port} is not a port")))?;
-    Ok(Some(number).filter(|&port| port != 0))
+fn set_port(setting: &mut Option<u16>, port: c_int) -> Result<()> {
+    let number = u16::try_from(port);
+    *setting = Some(number.unwrap_or(Settings::NO_PORT)).filter(|_| port != 0);
+    number.map(drop).map_err(|_| Error::new(libc::EINVAL, format!("{port} is not a port")))
 }
 
 /// Sets how much of a directory one READDIRPLUS asks for, in bytes: `dircount` of names, and `maxcount` in all

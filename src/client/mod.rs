@@ -30,6 +30,7 @@ mod stat;
 mod tests;
 mod walk;
 
+use std::fmt::Display;
 use std::future::Future;
 use std::ops::Deref;
 use std::os::fd::RawFd;
@@ -37,6 +38,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
+use crate::attributes::Limits;
 pub use crate::attributes::{Attributes, FileSystem, Time};
 pub use crate::v3::{Acl, AclEntry, Export};
 pub use direct::Place;
@@ -51,7 +53,7 @@ pub use walk::LastLink;
 
 use crate::error::{Error, Result};
 use crate::executor::{Executor, ServiceThread};
-use crate::io::Reactor;
+use crate::io::{self, Reactor};
 use crate::rpc::Connection;
 use crate::sync::lock;
 use mount::Mounted;
@@ -81,6 +83,8 @@ pub struct Client {
     flushing: AtomicBool,
     write_policy: WritePolicy,
     service: Mutex<Option<ServiceThread>>,
+    /// The connection of the mount is lost for good.
+    unreachable: AtomicBool,
 }
 
 impl Client {
@@ -104,6 +108,7 @@ impl Client {
             flushing: AtomicBool::new(false),
             write_policy: WritePolicy::default(),
             service: Mutex::new(None),
+            unreachable: AtomicBool::new(false),
         }))
     }
 
@@ -114,6 +119,14 @@ impl Client {
 
     pub fn settings(&self) -> impl Deref<Target = Settings> {
         lock(&self.settings)
+    }
+
+    /// Tells `what` on the standard error output, if nfs_set_debug() wants to know of this level: 1 is what went wrong
+    /// between us and the server, 2 also what it refuses and when connections are made.
+    pub fn debug(&self, level: i32, what: &dyn Display) {
+        if self.settings().debug >= level {
+            io::tell(&format!("libnfs:{level} {what}\n"));
+        }
     }
 
     /// Calls that begin from now on, also those of a mounted connection, follow the changed settings.
@@ -139,6 +152,7 @@ impl Client {
         if let Some(former) = &former {
             former.life.end();
         }
+        self.unreachable.store(false, Ordering::SeqCst);
         self.forget_shared();
         former
     }
@@ -177,9 +191,17 @@ impl Client {
         self.executor.prepare_wait();
     }
 
-    /// One turn without waiting.
+    /// One turn without waiting. ENOTCONN when no connection is made again any more.
     pub fn service(&self) -> Result<()> {
-        self.executor.service()
+        self.executor.service()?;
+        if self.unreachable.load(Ordering::SeqCst) { self.service_last() } else { Ok(()) }
+    }
+
+    /// A program that hears of it may never come back: the callbacks of what has failed run before that.
+    #[cold]
+    fn service_last(&self) -> Result<()> {
+        self.executor.service()?;
+        Err(Error::new(libc::ENOTCONN, "the connection is lost, and is not made again any more"))
     }
 
     /// Operations whose callback has not run yet.
@@ -230,16 +252,20 @@ impl Client {
         self.reactor.abandon();
     }
 
-    /// Most bytes of one READ, 0 when not mounted.
+    /// Most bytes of one READ; when not mounted the program's own limit, or 0.
     pub fn read_max(&self) -> u64 {
-        let server = lock(&self.mounted).as_ref().map_or(0, |mounted| u64::from(mounted.limits.read_max));
-        self.settings().read_max.map_or(server, |own| own.min(server))
+        self.limit(|limits| limits.read_max, |settings| settings.read_max)
     }
 
-    /// Most bytes of one WRITE, 0 when not mounted.
+    /// As [`Client::read_max`], of one WRITE.
     pub fn write_max(&self) -> u64 {
-        let server = lock(&self.mounted).as_ref().map_or(0, |mounted| u64::from(mounted.limits.write_max));
-        self.settings().write_max.map_or(server, |own| own.min(server))
+        self.limit(|limits| limits.write_max, |settings| settings.write_max)
+    }
+
+    fn limit(&self, server: fn(&Limits) -> u32, own: fn(&Settings) -> Option<u64>) -> u64 {
+        let server = lock(&self.mounted).as_ref().map(|mounted| server(&mounted.limits).into());
+        let own = own(&self.settings());
+        server.into_iter().chain(own).min().unwrap_or(0)
     }
 
     /// The current directory, from the root of the export on.

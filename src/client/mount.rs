@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use super::Client;
 use super::directory_cache::DirectoryCache;
 use super::exports::Nested;
 use super::inode::{Inodes, Lives};
 use super::lock_manager::Locks;
 use super::reconnect::{Service, Supervisor};
 use super::server_cache::{self, Key, Known};
+use super::{Client, Settings};
 use crate::attributes::{FileType, Handle, Limits};
 use crate::error::{Error, Result};
 use crate::executor::join;
@@ -108,6 +108,7 @@ impl Client {
         let service = Service::Nfs { server, mounted: Arc::downgrade(&mounted) };
         self.replace_mount(Some(mounted));
         self.tell_retry();
+        self.debug(2, &format_args!("connected to {address}"));
         let supervisor = Supervisor { client, supervision, service, address, port };
         self.executor.spawn_background(supervisor.run())
     }
@@ -129,6 +130,9 @@ impl Client {
             let (mount_port, nfs_port) = (settings.mount_port, settings.nfs_port);
             Key { server, export, mount_port, nfs_port, crosses: settings.auto_traverse_mounts }
         };
+        if [key.mount_port, key.nfs_port].contains(&Some(Settings::NO_PORT)) {
+            return Err(Error::new(libc::EINVAL, "a port has been set that is none"));
+        }
         let now = self.reactor.now();
         if let Some(known) = server_cache::get(&key, now) {
             // If the server is not there any more, time is needed to find out where it is.

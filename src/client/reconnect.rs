@@ -8,6 +8,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use super::mount::Mounted;
 use crate::error::{Error, Result};
 use crate::io::{Connecting, PortKind, Stream, resolve};
 use crate::rpc::Supervision;
+use crate::sync::lock;
 
 /// Waits between two tries: doubled each time, and varied, so that the clients of a server do not come all at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -56,7 +58,10 @@ impl Supervisor {
 
     async fn keep_connected(mut self) -> Result<()> {
         let (mut tries, mut pause, mut answered) = (0, FIRST_PAUSE, self.supervision.answered());
-        while let Some(error) = self.supervision.lost().await {
+        let never = |client: &Weak<Client>| {
+            client.upgrade().is_some_and(|client| client.settings().autoreconnect == 0)
+        };
+        while let Some(error) = self.supervision.lost(|| never(&self.client)).await {
             let Some(client) = self.client.upgrade() else { return Ok(()) };
             if self.supervision.answered() != answered {
                 // The last connection was good for something.
@@ -64,6 +69,8 @@ impl Supervisor {
             }
             let allowed = client.settings().autoreconnect;
             if allowed >= 0 && tries >= allowed {
+                client.debug(1, &format_args!("{}: {error}; no further connection is made", self.address));
+                client.lost_for_good(&self.service);
                 self.supervision.fail(&error);
                 return Ok(());
             }
@@ -72,9 +79,13 @@ impl Supervisor {
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
             tries = tries.saturating_add(1);
-            // Refused, or no socket, no memory, no room in the epoll descriptor: the same again.
+            client.debug(1, &format_args!("{}: {error}; connecting again", self.address));
             // Boxed: a connection that is not lost has no use for the memory.
-            let _tried_again = Box::pin(self.reconnect(&client)).await;
+            match Box::pin(self.reconnect(&client)).await {
+                Ok(()) => client.debug(2, &format_args!("connected to {}", self.address)),
+                // Refused, or no socket, no memory, no room in the epoll descriptor: the same again.
+                Err(error) => client.debug(1, &error),
+            }
         }
         Ok(())
     }
@@ -105,6 +116,15 @@ impl Supervisor {
 }
 
 impl Client {
+    /// The mount is of no use any more, unless another one has taken its place.
+    fn lost_for_good(&self, service: &Service) {
+        let Service::Nfs { mounted, .. } = service else { return };
+        let current = lock(&self.mounted);
+        let is_current =
+            current.as_ref().is_some_and(|current| std::ptr::eq(Arc::as_ptr(current), mounted.as_ptr()));
+        self.unreachable.fetch_or(is_current, Ordering::SeqCst);
+    }
+
     /// The address that was good last, or whatever the server's name and its portmapper say now.
     async fn connect_again(&self, service: &Service, address: SocketAddr, port: u16) -> Result<Stream> {
         let now = self.reactor.now();

@@ -65,6 +65,9 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Stands for a port that is none, with which nothing can be mounted.
+    pub const NO_PORT: u16 = 0;
+
     /// The settings of a new context that acts as `uid` and `gid`.
     pub fn new(uid: u32, gid: u32) -> Self {
         Self {

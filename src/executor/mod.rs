@@ -43,6 +43,7 @@ use driver::Driver;
 use single::SingleCall;
 use task::{BoxFuture, Operation, Task, Tasks};
 use threads::Threads;
+pub use threads::{ThreadMark, this_thread};
 
 /// See the module.
 pub struct Executor {

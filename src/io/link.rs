@@ -128,10 +128,9 @@ impl<W: Wire> Link<W> {
                 Ok(sent) => self.wire.sent(sent),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                    return Err(Error::new(errno, format!("send to the server: {error}")));
-                }
+                // One errno for a connection that is lost, whoever meets it first.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(closed()),
+                Err(error) => return Err(Error::system(format_args!("send to the server"), &error)),
             }
         }
         Ok(())
@@ -177,10 +176,7 @@ impl<W: Wire> Link<W> {
                 self.wire.return_lease(lease.memory, 0)?;
                 match error.kind() {
                     io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(()),
-                    _ => Err(Error::new(
-                        error.raw_os_error().unwrap_or(libc::EIO),
-                        format!("receive from the server: {error}"),
-                    )),
+                    _ => Err(Error::system(format_args!("receive from the server"), &error)),
                 }
             }
         }

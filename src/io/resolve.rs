@@ -65,10 +65,7 @@ fn ask(host: String, answer: Arc<Answer>) -> Result<()> {
                 addresses.dedup();
                 Ok(addresses)
             }
-            Err(error) => {
-                let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                Err(Error::new(errno, format!("resolve {host}: {error}")))
-            }
+            Err(error) => Err(Error::system(format_args!("resolve {host}"), &error)),
         };
         *answer.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         answer.notifier.notify();

@@ -252,7 +252,7 @@ impl Connecting {
 }
 
 fn failed(address: SocketAddr, error: &io::Error) -> Error {
-    Error::new(error.raw_os_error().unwrap_or(libc::EIO), format!("connect to {address}: {error}"))
+    Error::system(format_args!("connect to {address}"), error)
 }
 
 /// A socket whose connect(2) has succeeded or is under way.

@@ -6,14 +6,21 @@ use std::thread::{self, Builder, JoinHandle, Thread};
 use once_cell::sync::OnceCell;
 
 use super::fork::process;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, words};
 
 /// Starts a thread that never runs the program's signal handlers. `stack` is in bytes.
 pub fn spawn(name: &str, stack: usize, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
     let blocked = SignalsBlocked::new();
     let spawned = Builder::new().name(name.into()).stack_size(stack).spawn(body);
     drop(blocked);
-    spawned.map_err(|error| Error::new(libc::EAGAIN, format!("no thread {name}: {error}")))
+    spawned.map_err(|error| Error::new(libc::EAGAIN, format!("no thread {name}: {}", words(&error))))
+}
+
+/// Writes a line to the standard error output, in one piece. Takes no lock, which another thread may hold when the program
+/// forks. Without such an output nobody wants to know.
+pub fn tell(line: &str) {
+    // SAFETY: the pointer and the length describe the line.
+    unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len()) };
 }
 
 /// To be called where std may make a handle for the calling thread, as it does for the random numbers of `nfs3_client` in

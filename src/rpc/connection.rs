@@ -138,12 +138,12 @@ impl Connection {
         self.retry = retry;
     }
 
-    /// Ready with the error when the connection is lost and calls wait for another one; None when there will be
-    /// none.
-    pub fn poll_lost(&mut self, waker: &Waker) -> Poll<Option<Error>> {
+    /// Ready with the error when the connection is lost and calls wait for another one, or `at_once`; None when there
+    /// will be none.
+    pub fn poll_lost(&mut self, waker: &Waker, at_once: bool) -> Poll<Option<Error>> {
         match &self.line {
             _ if self.failed.is_some() => Poll::Ready(None),
-            LineState::Down(error) if self.waiting > 0 => Poll::Ready(Some(error.clone())),
+            LineState::Down(error) if at_once || self.waiting > 0 => Poll::Ready(Some(error.clone())),
             _ => {
                 self.supervisor = Some(waker.clone());
                 Poll::Pending

@@ -329,7 +329,7 @@ fn what_has_no_answer_survives_a_lost_connection() {
     connection.cancel(given_up);
     assert!(connection.lost(&error));
     assert!(!connection.has_outgoing() && connection.in_flight() == 2);
-    assert!(matches!(connection.poll_lost(Waker::noop()), Poll::Ready(Some(_))));
+    assert!(matches!(connection.poll_lost(Waker::noop(), false), Poll::Ready(Some(_))));
     connection.resumed();
     let sent = drain(&mut connection, 1000);
     assert_eq!(sent.len(), 88);
@@ -342,9 +342,9 @@ fn what_has_no_answer_survives_a_lost_connection() {
     assert!(contents(&block) == data);
     assert!(!result(&mut connection, unsent).unwrap().unwrap().retransmitted);
     assert_eq!(result(&mut connection, answered).unwrap().unwrap().body(), b"done");
-    assert!(connection.poll_lost(Waker::noop()).is_pending());
+    assert!(connection.poll_lost(Waker::noop(), false).is_pending());
     connection.fail(&error);
-    assert!(matches!(connection.poll_lost(Waker::noop()), Poll::Ready(None)));
+    assert!(matches!(connection.poll_lost(Waker::noop(), false), Poll::Ready(None)));
 }
 
 #[test]

@@ -126,10 +126,13 @@ pub struct Supervision {
 }
 
 impl Supervision {
-    /// The error, when the connection is lost and calls wait for another one; None when nobody needs it any more.
-    pub async fn lost(&self) -> Option<Error> {
+    /// The error, when the connection is lost and calls wait for another one, or `at_once`; None when nobody needs it
+    /// any more.
+    pub async fn lost(&self, at_once: impl Fn() -> bool) -> Option<Error> {
         poll_fn(|context| {
-            let lost = self.reactor.with(self.id, |connection| connection.poll_lost(context.waker()));
+            let at_once = at_once();
+            let lost =
+                self.reactor.with(self.id, |connection| connection.poll_lost(context.waker(), at_once));
             lost.unwrap_or(Poll::Ready(None))
         })
         .await

@@ -42,6 +42,58 @@ static void use(struct nfsfh *fh)
     }
 }
 
+/* nfs_service() says when no connection will be made any more, after the callbacks of what has failed, and not before. */
+static void used_up(int retries)
+{
+    struct forwarder forwarder = start_forwarder();
+    int i, ret = 0;
+    double began;
+
+    nfs = context_for_ports(forwarder.nfs_port, forwarder.mount_port, "");
+    nfs_set_autoreconnect(nfs, retries);
+    RETURNS(0, nfs_mount(nfs, server, export_dir));
+    EXPECT(turn(nfs, 0) <= 0 && nfs_service(nfs, 0) == 0);
+    stop_forwarder(&forwarder);
+    called_back = 0;
+    for (i = 0; i < 3; i++)
+        RETURNS(0, nfs_stat64_async(nfs, "/file", remember, NULL));
+    began = now();
+    while (now() - began < (retries < 0 ? 1 : 10)) {
+        ret = turn(nfs, 100);
+        if (ret == -1)
+            break;
+        EXPECT(called_back == 0);
+    }
+    if (retries < 0) {
+        EXPECT(ret != -1 && called_back == 0);
+    } else {
+        if (ret != -1 || called_back != 3 || last_status != -ECONNRESET)
+            broken(__FILE__, __LINE__, "nfs_service() %d, %d callbacks, %s", ret, called_back, name_of(last_status));
+        EXPECT(nfs_service(nfs, 0) == -1);
+        EXPECT(strstr(nfs_get_error(nfs), "lost") != NULL);
+    }
+    nfs_destroy_context(nfs);
+    EXPECT(called_back == 3);
+}
+
+/* So when nothing is under way. */
+static void lost_while_idle(void)
+{
+    struct forwarder forwarder = start_forwarder();
+    int i, ret = 0;
+
+    nfs = context_for_ports(forwarder.nfs_port, forwarder.mount_port, "&autoreconnect=0");
+    RETURNS(0, nfs_mount(nfs, server, export_dir));
+    nfs_get_fd(nfs);
+    stop_forwarder(&forwarder);
+    for (i = 0; i < 100 && ret != -1; i++)
+        ret = turn(nfs, 100);
+    EXPECT(ret == -1);
+    RETURNS(0, nfs_umount(nfs));
+    EXPECT(nfs_service(nfs, 0) == 0);
+    nfs_destroy_context(nfs);
+}
+
 /* The connection breaks: with a reset when data is under way, and stays refused. */
 static void killed(void)
 {
@@ -119,6 +171,10 @@ int main(int argc, char **argv)
     killed();
     killed_in_flight();
     silenced();
+    used_up(0);
+    used_up(2);
+    used_up(-1);
+    lost_while_idle();
     EXPECT(pipes == 0);
     return finish();
 }

@@ -258,6 +258,37 @@ static void each_entry_once(void)
     nfs_destroy_context(nfs);
 }
 
+/* ---- Each thread has its own sentence ------------------------------------------------------------------------ */
+
+static void *fail_and_look(void *number)
+{
+    struct nfs_stat_64 st;
+    char path[50];
+    int i;
+
+    for (i = 0; i < ROUNDS; i++) {
+        snprintf(path, sizeof(path), "/missing-%d-%d", (int)(intptr_t)number, i);
+        EXPECT(nfs_stat64(nfs, path, &st) == -ENOENT);
+        EXPECT(strstr(nfs_get_error(nfs), path) != NULL);
+    }
+    return NULL;
+}
+
+static void own_sentences(void)
+{
+    struct nfs_stat_64 st;
+    int i;
+
+    nfs = mounted();
+    FAILS(nfs_stat64(nfs, "/mine", &st));
+    for (i = 0; i < THREADS; i++)
+        if (pthread_create(&threads[i], NULL, fail_and_look, (void *)(intptr_t)i) != 0)
+            exit(2);
+    join_threads();
+    EXPECT(strstr(nfs_get_error(nfs), "/mine") != NULL);
+    nfs_destroy_context(nfs);
+}
+
 int main(int argc, char **argv)
 {
     char name[30];
@@ -276,5 +307,6 @@ int main(int argc, char **argv)
     destroyed_at_any_time();
     independent();
     each_entry_once();
+    own_sentences();
     return finish();
 }

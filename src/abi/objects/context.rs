@@ -1,7 +1,6 @@
 //! Contexts, and what the border keeps for them.
 
 use std::ffi::CString;
-use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use libc::c_char;
@@ -48,17 +47,13 @@ impl Context {
 
     /// Keeps the sentence of an error for nfs_get_error(), and tells it when nfs_set_debug() wants that.
     pub fn set_error(&self, error: &Error) {
-        let sentence = error.to_string();
-        self.tell(&sentence);
-        lock(&self.messages).set(c_string(&sentence));
+        self.client.debug(if error.is_ordinary() { 2 } else { 1 }, error);
+        lock(&self.messages).set(c_string(&error.to_string()));
     }
 
     /// Tells what nfs_set_debug() asks for.
     pub fn tell(&self, sentence: &str) {
-        if self.client.settings().debug > 0 {
-            // In one piece, between those of other threads. Without such an output nobody wants to know.
-            let _ = io::stderr().write_all(format!("libnfs: {sentence}\n").as_bytes());
-        }
+        self.client.debug(1, &sentence);
     }
 
     /// The sentence of the latest error, for C.

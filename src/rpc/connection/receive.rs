@@ -237,10 +237,7 @@ fn received(result: io::Result<usize>) -> Result<Option<usize>> {
         Ok(count) => Ok(Some(count)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
-        Err(error) => {
-            let errno = error.raw_os_error().unwrap_or(libc::EIO);
-            Err(Error::new(errno, format!("receive from the server: {error}")))
-        }
+        Err(error) => Err(Error::system(format_args!("receive from the server"), &error)),
     }
 }
 

@@ -66,7 +66,7 @@ macro_rules! programs {
 }
 
 programs! {
-    all: access auth caches callbacks chdir chmod chown exports handles limits link lock mkdir_rmdir mknod mount
+    all: access auth caches callbacks chdir chmod chown exports fork handles limits link lock mkdir_rmdir mknod mount
         mount_async nested null open paths read_write readdir rename rpc seek settings slashes stat statuses statvfs symlink times
         truncate unlink url utimes walk;
     abi_14: abi_14

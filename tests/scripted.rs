@@ -72,6 +72,9 @@ cases! {
         listed_export_by_every_walk listed_export_by_links listed_export_in_the_listing_around_it
         listed_export_not_to_be_crossed listed_export_that_is_refused listed_export_whose_root_is_stale
         listing_of_many_exports round_trips_into_a_listed_export;
+    forked:
+        child_connects_anew child_leaves_data_alone child_leaves_locks_alone child_only_destroys
+        children_of_multiprocessing one_successor;
     idle:
         idle_beside_a_callback idle_beside_a_service_thread idle_beside_a_waiting_thread
         more_contexts_than_reserved_ports woken_for_a_callback_of_a_thread_that_has_ended

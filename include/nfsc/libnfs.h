@@ -287,14 +287,15 @@ EXTERN struct nfs_context *nfs_init_context(void);
  * not complete end first: their callbacks are called with -EINTR. Files are closed without a COMMIT: call nfs_close()
  * or nfs_fsync() before, to be sure of written data. The function may be called from a callback of the same context.
  * It does nothing if the context is NULL or already destroyed. In a child of the process that made the context, it
- * closes the child's copies of the descriptors and does nothing else.
+ * does not disturb the parent, and calls none of the parent's callbacks.
  */
 EXTERN void nfs_destroy_context(struct nfs_context *nfs);
 
 /**
- * Returns a sentence that describes the latest error of the context: the operation, the path and the cause. It is
- * never NULL, and empty if there has been no error. The string belongs to the context. It is valid until 64 others
- * have been returned, or until the context is destroyed.
+ * Returns a sentence that describes the latest error of the context: the operation, the path and the cause. The latest
+ * one that the calling thread has had counts, or that of any thread if this one has had none. It is never NULL, and
+ * empty if there has been no error. The string belongs to the context. It is valid until 64 others have been returned,
+ * or until the context is destroyed.
  */
 EXTERN char *nfs_get_error(struct nfs_context *nfs);
 
@@ -376,12 +377,14 @@ EXTERN int nfs_set_hash_size(struct nfs_context *nfs, int hashes);
 #endif
 
 /**
- * Returns how many bytes a single READ of the mounted server carries at most. 0 before the mount.
+ * Returns how many bytes a single READ of the mounted server carries at most. Before the mount it is the limit that the
+ * program has set, or 0.
  */
 EXTERN uint64_t nfs_get_readmax(struct nfs_context *nfs);
 
 /**
- * Returns how many bytes a single WRITE to the mounted server carries at most. 0 before the mount.
+ * Returns how many bytes a single WRITE to the mounted server carries at most. Before the mount it is the limit that the
+ * program has set, or 0.
  */
 EXTERN uint64_t nfs_get_writemax(struct nfs_context *nfs);
 
@@ -407,8 +410,9 @@ EXTERN void nfs_set_writemax(struct nfs_context *nfs, uint64_t writemax);
 EXTERN void nfs_set_tcp_syncnt(struct nfs_context *nfs, int v);
 
 /**
- * Sets how much is told on the standard error output. 0 is nothing, otherwise
- * the sentence of each error.
+ * Sets how much is told on the standard error output, a line for each. 0 is nothing. 1 is what goes wrong between this
+ * program and the server: connections that are lost and made again, calls without an answer, wrong arguments. 2 is also
+ * what the server refuses, names that do not exist, and connections that are made.
  */
 EXTERN void nfs_set_debug(struct nfs_context *nfs, int level);
 
@@ -427,14 +431,16 @@ EXTERN void nfs_set_autoreconnect(struct nfs_context *nfs, int num_retries);
 
 #if !defined(LIBNFS_ABI_13)
 /**
- * Sets the port of the server's NFS service. 0 asks the server's portmapper.
+ * Sets the port of the server's NFS service. 0 asks the server's portmapper. What is no port, above 65535 or negative,
+ * makes mounting fail with -EINVAL.
  */
 EXTERN void nfs_set_nfsport(struct nfs_context *nfs, int port);
 #endif
 
 #if !defined(LIBNFS_ABI_13)
 /**
- * Sets the port of the server's MOUNT service. 0 asks the server's portmapper.
+ * Sets the port of the server's MOUNT service. 0 asks the server's portmapper. What is no port, above 65535 or negative,
+ * makes mounting fail with -EINVAL.
  */
 EXTERN void nfs_set_mountport(struct nfs_context *nfs, int port);
 #endif

@@ -20,15 +20,12 @@ pub extern "C" fn nfs_init_context() -> *mut nfs_context {
 /// not complete end first: their callbacks are called with -EINTR. Files are closed without a COMMIT: call nfs_close()
 /// or nfs_fsync() before, to be sure of written data. The function may be called from a callback of the same context.
 /// It does nothing if the context is NULL or already destroyed. In a child of the process that made the context, it
-/// closes the child's copies of the descriptors and does nothing else.
+/// does not disturb the parent, and calls none of the parent's callbacks.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_destroy_context(nfs: *mut nfs_context) {
     // There is nobody left to tell of a failure.
     let _ = stop_panics(|| {
-        match CONTEXTS.inherited(nfs) {
-            Some(copy) => copy.client.abandon(),
-            None => CONTEXTS.take(nfs)?.shut_down(),
-        }
+        CONTEXTS.take(nfs)?.shut_down();
         Ok(())
     });
 }

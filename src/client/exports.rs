@@ -13,7 +13,7 @@ use super::walk::Object;
 use super::{Client, Session};
 use crate::attributes::Handle;
 use crate::error::Result;
-use crate::sync::lock;
+use crate::sync::{lock, try_lock};
 use crate::v3::{Export, Mount, Nfs};
 
 /// How long a refusal to mount a nested export holds: as long as the server cache.
@@ -58,6 +58,12 @@ impl Nested {
         });
         let places: BTreeMap<_, _> = below.take(MOST).collect();
         Self { is_listed: !places.is_empty(), places: Mutex::new(places) }
+    }
+
+    /// In a child of the process: a copy of its own. None when another thread was changing it when the process forked.
+    pub fn of_child(&self) -> Option<Self> {
+        let places = try_lock(&self.places)?.clone();
+        Some(Self { places: Mutex::new(places), is_listed: self.is_listed })
     }
 
     /// Whether there is anything to find by a path alone.

@@ -17,7 +17,7 @@ use crate::v3::{Creation, Nfs};
 
 /// An open file: what one handle has of its own. What all handles of the file share is its [`Inode`].
 pub struct File {
-    client: u64,
+    pub(super) client: u64,
     pub(super) mount: MountLife,
     pub(super) handle: Handle,
     pub(super) inode: Arc<Inode>,
@@ -111,7 +111,7 @@ fn everyone_may_read(object: &Object) -> bool {
     object.attributes.mode & 0o444 == 0o444
 }
 
-fn writes(flags: c_int) -> bool {
+pub(super) fn writes(flags: c_int) -> bool {
     flags & libc::O_ACCMODE != libc::O_RDONLY
 }
 

@@ -11,6 +11,7 @@ mod discovery;
 mod entries;
 mod exports;
 mod file;
+mod forked;
 mod held_ranges;
 mod inode;
 mod lock_manager;
@@ -46,6 +47,7 @@ pub use directory::Directory;
 pub use discovery::find_local_servers;
 pub use entries::Entries;
 pub use file::File;
+pub use forked::hold_shared;
 pub use locks::{Change, Span};
 pub use mount::{MountLife, exports};
 pub use settings::Settings;
@@ -91,9 +93,13 @@ impl Client {
     /// A context that is not mounted yet.
     pub fn new(settings: Settings) -> Result<Arc<Self>> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        Self::with_id(NEXT_ID.fetch_add(1, Ordering::Relaxed), settings)
+    }
+
+    fn with_id(id: u64, settings: Settings) -> Result<Arc<Self>> {
         let reactor = Arc::new(Reactor::new()?);
         Ok(Arc::new_cyclic(|myself| Self {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            id,
             executor: Executor::new(reactor.clone()),
             reactor,
             settings: Mutex::new(settings),
@@ -244,12 +250,6 @@ impl Client {
         if let Some(mounted) = self.replace_mount(None) {
             self.release_all_locks_now(&mounted);
         }
-    }
-
-    /// In a child of the process that has made the context: closes the copies of its descriptors. The context itself
-    /// lives on in the parent.
-    pub fn abandon(&self) {
-        self.reactor.abandon();
     }
 
     /// Most bytes of one READ; when not mounted the program's own limit, or 0.

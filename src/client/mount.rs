@@ -47,7 +47,8 @@ pub struct Mounted {
     /// The file system of the root.
     pub fsid: u64,
     pub limits: Limits,
-    /// The directory as it was asked for, without a slash at its end.
+    /// The server as it was asked for, and the directory without a slash at its end.
+    pub server: Vec<u8>,
     pub export: Vec<u8>,
     pub mount_service: SocketAddr,
     nfs_service: SocketAddr,
@@ -100,17 +101,54 @@ impl Client {
             error.during("mount").at(&place)
         })?;
         *lock(&self.working_directory) = b"/".to_vec();
-        let client = Arc::downgrade(&self);
+        self.debug(2, &format_args!("connected to {}", mounted.nfs_service));
+        mounted.server = server;
+        self.begin_mount(mounted, 0)
+    }
+
+    /// The mount is used from now on. Its connection is made again after so many `tries`.
+    fn begin_mount(&self, mut mounted: Mounted, tries: i32) -> Result<()> {
+        let client = self.myself.clone();
         mounted.locks = Locks::of(client.clone());
         let (supervision, address, port) =
             (mounted.transport.supervise(), mounted.nfs_service, mounted.source_port);
         let mounted = Arc::new(mounted);
-        let service = Service::Nfs { server, mounted: Arc::downgrade(&mounted) };
+        let service = Service::Nfs { mounted: Arc::downgrade(&mounted) };
         self.replace_mount(Some(mounted));
         self.tell_retry();
-        self.debug(2, &format_args!("connected to {address}"));
-        let supervisor = Supervisor { client, supervision, service, address, port };
+        let supervisor = Supervisor { client, supervision, service, address, port, tries };
         self.executor.spawn_background(supervisor.run())
+    }
+
+    /// In a child of the process that has made this mount: the same one, to which a connection is made when it is needed.
+    /// Its files are the same, and none has locks or data that may be lost.
+    pub(super) fn mount_of_parent(&self, parents: &Mounted) -> Result<()> {
+        let why = Error::new(libc::ENOTCONN, "this process was forked, and has no connection of its own");
+        let Mounted { root, fsid, limits, mount_service, nfs_service, .. } = *parents;
+        let locked =
+            || Error::new(libc::EBADF, "another thread was changing the mount when the process forked");
+        let nested = parents.nested.of_child().ok_or_else(locked)?;
+        let lacks_exclusive = parents.lacks_exclusive.load(Ordering::Relaxed);
+        let mounted = Mounted {
+            life: parents.life.clone(),
+            transport: Transport::unconnected(&self.reactor, &why),
+            inodes: Inodes::new(self.retained.clone()),
+            lives: Lives::default(),
+            root,
+            fsid,
+            limits,
+            server: parents.server.clone(),
+            export: parents.export.clone(),
+            mount_service,
+            nfs_service,
+            source_port: 0,
+            lacks_exclusive: AtomicBool::new(lacks_exclusive),
+            locks: Locks::default(),
+            directories: DirectoryCache::default(),
+            nested: Arc::new(nested),
+            mount_connection: Mutex::default(),
+        };
+        self.begin_mount(mounted, -1)
     }
 
     pub(super) fn mount_deadline(&self) -> Instant {
@@ -217,6 +255,7 @@ impl Client {
             root,
             fsid: attributes.fsid,
             limits: limits.map(sensible)?,
+            server: Vec::new(),
             export: without_last_slashes(export).to_vec(),
             mount_service,
             nfs_service,
@@ -334,6 +373,7 @@ impl Client {
             root: Handle::new(root)?,
             fsid: 1,
             limits: sensible(limits),
+            server: Vec::new(),
             export: b"/export".to_vec(),
             mount_service,
             nfs_service,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::Client;
 use super::mount::Mounted;
 use crate::error::{Error, Result};
-use crate::io::{Connecting, PortKind, Stream, resolve};
+use crate::io::{self, Connecting, PortKind, Stream, resolve};
 use crate::rpc::Supervision;
 use crate::sync::lock;
 
@@ -40,14 +40,19 @@ pub struct Supervisor {
     pub address: SocketAddr,
     /// The port that the connections come from; 0 when it is not known.
     pub port: u16,
+    /// Connections that failed: -1 when there has been none yet, so that the first one does not count.
+    pub tries: i32,
 }
 
 /// What is at the other end.
 pub enum Service {
-    /// NFS, on the server of this name.
-    Nfs { server: Vec<u8>, mounted: Weak<Mounted> },
+    Nfs {
+        mounted: Weak<Mounted>,
+    },
     /// The lock manager beside it.
-    LockManager { mounted: Weak<Mounted> },
+    LockManager {
+        mounted: Weak<Mounted>,
+    },
 }
 
 impl Supervisor {
@@ -57,11 +62,8 @@ impl Supervisor {
     }
 
     async fn keep_connected(mut self) -> Result<()> {
-        let (mut tries, mut pause, mut answered) = (0, FIRST_PAUSE, self.supervision.answered());
-        let never = |client: &Weak<Client>| {
-            client.upgrade().is_some_and(|client| client.settings().autoreconnect == 0)
-        };
-        while let Some(error) = self.supervision.lost(|| never(&self.client)).await {
+        let (mut tries, mut pause, mut answered) = (self.tries, FIRST_PAUSE, self.supervision.answered());
+        while let Some(error) = self.supervision.lost(|| tries >= 0 && self.is_the_last()).await {
             let Some(client) = self.client.upgrade() else { return Ok(()) };
             if self.supervision.answered() != answered {
                 // The last connection was good for something.
@@ -90,12 +92,17 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Whether no other connection is allowed.
+    fn is_the_last(&self) -> bool {
+        self.client.upgrade().is_some_and(|client| client.settings().autoreconnect == 0)
+    }
+
     async fn reconnect(&mut self, client: &Arc<Client>) -> Result<()> {
         let stream = client.connect_again(&self.service, self.address, self.port).await?;
         (self.address, self.port) = (stream.peer(), stream.local_port());
         stream.notice_silence();
         match &self.service {
-            Service::Nfs { mounted, .. } => {
+            Service::Nfs { mounted } => {
                 // If the server has restarted, nothing is read or written under locks it has forgotten.
                 if let Some(mounted) = mounted.upgrade() {
                     client.reclaim_locks(&mounted).await;
@@ -118,7 +125,7 @@ impl Supervisor {
 impl Client {
     /// The mount is of no use any more, unless another one has taken its place.
     fn lost_for_good(&self, service: &Service) {
-        let Service::Nfs { mounted, .. } = service else { return };
+        let Service::Nfs { mounted } = service else { return };
         let current = lock(&self.mounted);
         let is_current =
             current.as_ref().is_some_and(|current| std::ptr::eq(Arc::as_ptr(current), mounted.as_ptr()));
@@ -134,8 +141,9 @@ impl Client {
         }
         let afresh = async {
             let found = match service {
-                Service::Nfs { server, .. } => {
-                    let addresses = resolve(&self.reactor, server, deadline).await?;
+                Service::Nfs { mounted } => {
+                    let server = mounted.upgrade().map(|mounted| mounted.server.clone()).unwrap_or_default();
+                    let addresses = resolve(&self.reactor, &server, deadline).await?;
                     let port = self.settings().nfs_port;
                     self.find_nfs(addresses, port, deadline).await?
                 }
@@ -175,7 +183,5 @@ impl Client {
 
 /// Between three quarters and all of a pause.
 fn varied(pause: Duration) -> Duration {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    let random = RandomState::new().build_hasher().finish() % 256;
-    pause * 3 / 4 + pause / 4 * random as u32 / 256
+    pause * 3 / 4 + pause / 4 * (io::random() % 256) as u32 / 256
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::exports::Nested;
 use crate::attributes::Handle;
-use crate::sync::lock;
+use crate::sync::{self, Held, lock};
 
 const LIFE: Duration = Duration::from_secs(10);
 
@@ -38,6 +38,11 @@ pub struct Known {
     pub nfs_service: SocketAddr,
     pub root: Handle,
     pub nested: Arc<Nested>,
+}
+
+/// For a fork.
+pub fn hold(until: Instant, held: &mut Vec<Box<dyn Held>>) {
+    sync::hold(&EXPORTS, until, held);
 }
 
 pub fn get(key: &Key, now: Instant) -> Option<Known> {

@@ -23,7 +23,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::os::fd::RawFd;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
@@ -36,7 +36,7 @@ pub use service::ServiceThread;
 pub use single::{Call, CallOperation, End};
 
 use crate::error::{Error, Result};
-use crate::io::Reactor;
+use crate::io::{self, Reactor};
 use crate::rpc::Connection;
 use crate::sync::lock;
 use driver::Driver;
@@ -58,6 +58,8 @@ pub struct Executor {
     /// There may be something to do for [`Executor::settle`].
     unsettled: AtomicBool,
     closed: AtomicBool,
+    /// Whose it is.
+    process: AtomicU32,
     /// Changes when operations are cancelled: synchronous calls that have begun before end.
     cancellations: AtomicU64,
     /// Why they were cancelled last.
@@ -128,6 +130,7 @@ impl Executor {
             driver: Driver::default(),
             unsettled: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            process: AtomicU32::new(io::process()),
             cancellations: AtomicU64::new(0),
             cancelled: Mutex::default(),
             threads: Threads::default(),
@@ -524,8 +527,31 @@ impl Executor {
             }
             // It may have submitted something.
             self.unsettled.store(true, Ordering::SeqCst);
+            if self.process.load(Ordering::Relaxed) != io::process() {
+                self.leave_to_parent();
+                return false;
+            }
         }
         true
+    }
+
+    /// A callback has forked, and returned in the child: what is under way goes on in the parent only.
+    #[cold]
+    fn leave_to_parent(&self) {
+        self.reactor.abandon();
+        self.mark_cancelled(&Error::new(
+            libc::EBADF,
+            "the call belongs to the process that has forked this one",
+        ));
+    }
+
+    /// In a child whose parent has ended: goes on with what that had, unless another thread was inside.
+    pub fn take_over(&self) -> bool {
+        let alone = self.threads.is_alone() && self.reactor.is_intact();
+        if alone {
+            self.process.store(io::process(), Ordering::Relaxed);
+        }
+        alone
     }
 
     /// Operations whose callback has not begun.

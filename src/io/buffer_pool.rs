@@ -2,9 +2,11 @@
 //! is several times what copying costs.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::memory::{Block, Destination, Source};
 use crate::error::Result;
+use crate::sync::{Held, hold};
 
 /// Memory is taken from the system in pieces of this size, bytes.
 const CHUNK: usize = 1 << 20;
@@ -20,6 +22,11 @@ const SPARE: usize = 1;
 const ALIGNMENT: usize = 64;
 
 static SPARES: Mutex<Vec<Block>> = Mutex::new(Vec::new());
+
+/// For a fork.
+pub fn hold_spare_chunks(until: Instant, held: &mut Vec<Box<dyn Held>>) {
+    hold(&SPARES, until, held);
+}
 
 fn spares() -> MutexGuard<'static, Vec<Block>> {
     SPARES.lock().unwrap_or_else(PoisonError::into_inner)

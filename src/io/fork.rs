@@ -1,11 +1,13 @@
 //! Which process this is: fork() duplicates memory and descriptors, but what the descriptors stand for (connections,
 //! epoll sets) remains one thing, and belongs to the process that has made it.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::Error;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use libc::c_int;
 use once_cell::sync::Lazy;
 
 /// A word that the kernel sets to zero in a child; None where it does not know how (before Linux 4.14).
@@ -50,25 +52,62 @@ pub fn ends(process: u32) -> bool {
     true
 }
 
+/// The number of the only child that goes on with the connections of a process when that has ended: a word that both
+/// have. 0 as long as there is none.
+pub struct Succession {
+    parent: u32,
+    successor: Option<&'static AtomicU32>,
+}
+
+impl Succession {
+    /// Nobody's.
+    pub const NONE: Self = Self { parent: 0, successor: None };
+
+    /// That of this process, before it forks.
+    pub fn new() -> Self {
+        Self { parent: process(), successor: page(libc::MAP_SHARED) }
+    }
+
+    /// Whether it is that of this process.
+    pub fn is_ours(&self) -> bool {
+        self.parent == process()
+    }
+
+    /// In a child: whether it goes on with what `process` had, which `ended` is asked for.
+    pub fn is_successor(&self, process: u32, ended: fn(u32) -> bool) -> bool {
+        let Some(successor) = self.successor.filter(|_| self.parent == process && ended(process)) else {
+            return false;
+        };
+        let us = self::process();
+        let first = successor.compare_exchange(0, us, Ordering::SeqCst, Ordering::SeqCst);
+        first.is_ok() || first == Err(us)
+    }
+}
+
 fn wiped_on_fork() -> Option<&'static AtomicU32> {
-    if cfg!(miri) {
-        return None; // it does not know how, either
-    }
-    const SIZE: usize = 4096;
-    let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: asks for new memory, wherever there is room.
-    let page = unsafe { libc::mmap(std::ptr::null_mut(), SIZE, access, flags, -1, 0) };
-    if page == libc::MAP_FAILED {
-        return None;
-    }
+    let word = page(libc::MAP_PRIVATE)?;
     // SAFETY: the page is ours.
-    if unsafe { libc::madvise(page, SIZE, libc::MADV_WIPEONFORK) } != 0 {
-        // SAFETY: nobody uses the page.
-        unsafe { libc::munmap(page, SIZE) };
-        return None;
+    let wiped = unsafe { libc::madvise(word.as_ptr().cast(), PAGE, libc::MADV_WIPEONFORK) };
+    (wiped == 0).then_some(word)
+}
+
+const PAGE: usize = 4096;
+
+/// A word in a page of its own.
+fn page(sharing: c_int) -> Option<&'static AtomicU32> {
+    if cfg!(miri) {
+        return None; // it knows no such memory, or not how to wipe it
     }
+    let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, sharing | libc::MAP_ANONYMOUS);
+    // SAFETY: asks for new memory, wherever there is room.
+    let page = unsafe { libc::mmap(std::ptr::null_mut(), PAGE, access, flags, -1, 0) };
     // SAFETY: zeroed memory, aligned to a page, that is never given back and used as this atomic only.
-    Some(unsafe { &*page.cast::<AtomicU32>() })
+    (page != libc::MAP_FAILED).then(|| unsafe { &*page.cast::<AtomicU32>() })
+}
+
+/// A number that neither this process nor a relative has had: what std calls random is the same in a child.
+pub fn random() -> u64 {
+    RandomState::new().hash_one(process())
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use std::cell::UnsafeCell;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::error::{Error, Result};
+use crate::sync::{Held, hold};
 
 /// Heap memory for data that the library itself hands to a callback.
 ///
@@ -61,6 +63,11 @@ const SPARE_SIZE: usize = 64 << 10;
 
 fn spare() -> MutexGuard<'static, Vec<Arc<Cells>>> {
     SPARE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// For a fork.
+pub fn hold_spare_blocks(until: Instant, held: &mut Vec<Box<dyn Held>>) {
+    hold(&SPARE, until, held);
 }
 
 /// A mapping of zeroed memory: it takes no more of the machine's than is touched.

@@ -13,13 +13,13 @@ mod thread;
 mod user;
 mod waiter;
 
-pub use buffer_pool::{BufferPool, copy};
+pub use buffer_pool::{BufferPool, copy, hold_spare_chunks};
 pub use datagram::{Datagrams, broadcast_addresses};
-pub use fork::{ends, has_ended, process};
+pub use fork::{Succession, ends, has_ended, process, random};
 #[cfg(any(test, fuzzing))]
 pub use link::OUTGOING_SLICES;
 pub use link::{LinkId, Receive, Received, Wire};
-pub use memory::{Block, Destination, Source};
+pub use memory::{Block, Destination, Source, hold_spare_blocks};
 pub use reactor::Reactor;
 pub use resolve::{host_name, resolve};
 pub use socket::{Connecting, PortKind, SocketOptions, Stream};

@@ -25,6 +25,7 @@ use super::socket::{PATIENCE, Stream};
 use super::user::User;
 use super::waiter::{Epoll, Notifier, POLL_IN, close_all, poll};
 use crate::error::{Error, Result};
+use crate::sync::{Held, hold, try_lock};
 use state::{Sleep, State, Wait, Watched, pollfd};
 
 /// See the module.
@@ -78,6 +79,14 @@ impl<W: Wire> Reactor<W> {
         Instant::now()
     }
 
+    /// As [`Reactor::attach`], for a link that has no connection yet.
+    pub fn attach_unconnected(&self, wire: W) -> LinkId {
+        let mut state = self.state();
+        let id = LinkId(state.take_id());
+        state.links.push(Link::new(id, wire, None));
+        id
+    }
+
     /// Takes over a connected socket and the protocol spoken on it.
     pub fn attach(&self, stream: Stream, wire: W) -> LinkId {
         let mut state = self.state();
@@ -110,19 +119,40 @@ impl<W: Wire> Reactor<W> {
         Ok(true)
     }
 
-    /// Closes the descriptors that a child has inherited, and leaves alone what they stand for: the parent goes on with
-    /// that. Nothing is to be done with the reactor afterwards, and it must not be dropped.
+    /// In a child of the process that has made it: closes the descriptors, and leaves alone what they stand for, with
+    /// which the parent goes on. It must not be used or dropped afterwards.
     pub fn abandon(&self) {
+        // A thread that only the parent has may have held the lock.
+        let state = try_lock(&self.state);
         if self.abandoned.swap(true, Ordering::SeqCst) {
             return;
         }
-        let mut fds: Vec<RawFd> = self.notifier.get().iter().map(|notifier| notifier.as_raw_fd()).collect();
-        // A thread that only the parent has may have held the lock.
-        if let Ok(state) = self.state.try_lock() {
-            fds.extend(state.links.iter().filter_map(|link| Some(link.stream.as_ref()?.as_raw_fd())));
-            fds.extend(state.epoll.iter().flat_map(Epoll::descriptors));
+        if let Some(mut state) = state {
+            for stream in state.links.iter_mut().filter_map(|link| link.stream.take()) {
+                match Arc::try_unwrap(stream) {
+                    Ok(ours) => drop(ours),
+                    // Such a thread was about to use it.
+                    Err(theirs) => {
+                        close_all(&[theirs.as_raw_fd()]);
+                        std::mem::forget(theirs);
+                    }
+                }
+            }
+            state.epoll = None;
         }
-        close_all(&fds);
+        if let Some(notifier) = self.notifier.get() {
+            close_all(&[notifier.abandon()]);
+        }
+    }
+
+    /// Whether it can be used in a child whose parent has ended.
+    pub fn is_intact(&self) -> bool {
+        !self.abandoned.load(Ordering::SeqCst) && try_lock(&self.state).is_some()
+    }
+
+    /// For a fork: so that the child can abandon it.
+    pub fn hold<'a>(&'a self, until: Instant, held: &mut Vec<Box<dyn Held + 'a>>) {
+        hold(&self.state, until, held);
     }
 
     /// Closes a connection; calls still pending on it end with `error`.

@@ -43,6 +43,12 @@ impl Notifier {
         self.notified.swap(false, Ordering::SeqCst);
     }
 
+    /// Whoever is notified from now on does not hear of it. The descriptor, which is to be closed.
+    pub fn abandon(&self) -> RawFd {
+        self.notified.store(true, Ordering::SeqCst);
+        self.event.as_raw_fd()
+    }
+
     fn is_notified(&self) -> bool {
         self.notified.load(Ordering::SeqCst)
     }
@@ -96,11 +102,6 @@ pub struct Epoll {
 }
 
 impl Epoll {
-    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
-        let notifier = self.notifier.iter().map(AsRawFd::as_raw_fd);
-        [self.epoll.as_raw_fd(), self.alarm.as_raw_fd()].into_iter().chain(notifier)
-    }
-
     pub fn new() -> io::Result<Self> {
         // SAFETY: takes no pointers; a non-negative result is a descriptor that we own.
         let epoll = unsafe { owned(libc::epoll_create1(libc::EPOLL_CLOEXEC))? };

@@ -123,7 +123,9 @@ impl Connection {
     /// From now on calls survive the loss of the connection: somebody polls [`Connection::poll_lost`] and makes
     /// another one.
     pub fn supervise(&mut self) {
-        self.line = LineState::Up;
+        if let LineState::SingleCall = self.line {
+            self.line = LineState::Up;
+        }
     }
 
     /// Nobody makes another connection any more.

@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::pending::Pending;
 use super::request::{Request, Retry};
 use crate::error::{Error, Result};
-use crate::io::{LinkId, Reactor, Stream, Wire};
+use crate::io::{self, LinkId, Reactor, Stream, Wire};
 
 /// A shared handle to one RPC connection; the last one closes it.
 #[derive(Clone)]
@@ -32,6 +32,14 @@ impl Transport {
     pub fn new(reactor: &Arc<Reactor<Connection>>, stream: Stream) -> Self {
         let id = reactor.attach(stream, Connection::new(first_xid()));
         Self(Arc::new(Link { reactor: reactor.clone(), id }))
+    }
+
+    /// As one whose connection is lost, and which is supervised.
+    pub fn unconnected(reactor: &Arc<Reactor<Connection>>, why: &Error) -> Self {
+        let mut connection = Connection::new(first_xid());
+        connection.supervise();
+        connection.lost(why);
+        Self(Arc::new(Link { reactor: reactor.clone(), id: reactor.attach_unconnected(connection) }))
     }
 
     /// For whoever makes another connection when this one is lost. Calls survive that from now on.
@@ -156,6 +164,5 @@ impl Supervision {
 
 /// Servers recognise repeated calls by their xid, so connections should not begin with the same one.
 fn first_xid() -> u32 {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    RandomState::new().build_hasher().finish() as u32
+    io::random() as u32
 }

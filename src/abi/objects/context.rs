@@ -2,16 +2,18 @@
 
 use std::ffi::CString;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use libc::c_char;
 
 use super::credentials::Credentials;
+use super::forked::Forked;
 use super::rpc::RpcHandle;
 use super::{DIRECTORIES, FILES, Table};
 use crate::abi::messages::{Messages, c_string};
 use crate::client::{Client, Settings};
 use crate::error::{Error, Result};
-use crate::sync::lock;
+use crate::sync::{lock, lock_until, try_lock};
 
 /// What a `struct nfs_context *` stands for.
 pub struct Context {
@@ -28,13 +30,25 @@ pub struct Context {
 impl Context {
     /// A new connection, not yet mounted.
     pub fn new() -> Result<Self> {
-        Ok(Self {
-            client: new_client()?,
-            messages: Mutex::default(),
-            working_directory: Mutex::default(),
-            credentials: Mutex::default(),
-            rpc_handle: Mutex::default(),
-        })
+        super::forked::watch();
+        Ok(Self::of(new_client()?))
+    }
+
+    /// In a child of the process that has made it: the context that it goes on with.
+    pub fn of_child(&self) -> Result<Self> {
+        let context = Self::of(self.client.of_child()?);
+        *lock(&context.rpc_handle) = try_lock(&self.rpc_handle).as_deref().copied().unwrap_or_default();
+        Ok(context)
+    }
+
+    /// Whether it has no RPC handle beside its own. For a fork.
+    pub fn has_one_handle(&self, until: Instant) -> bool {
+        lock_until(&self.rpc_handle, until).is_some_and(|rpc| !rpc.is_asked_for())
+    }
+
+    fn of(client: Arc<Client>) -> Self {
+        let (messages, working_directory, credentials, rpc_handle) = Default::default();
+        Self { client, messages, working_directory, credentials, rpc_handle }
     }
 
     /// Runs one operation to its end.
@@ -62,7 +76,7 @@ impl Context {
     }
 
     /// A handle for an object of this context: it ends with it, at once when that is over.
-    pub fn hand_out<T, H>(&self, table: &Table<T, H>, object: Arc<T>) -> Result<*mut H> {
+    pub fn hand_out<T: Forked, H>(&self, table: &Table<T, H>, object: Arc<T>) -> Result<*mut H> {
         let handle = table.insert(object)?;
         // From here on shut_down() finds it.
         if let Err(error) = self.client.still_open() {

@@ -9,7 +9,7 @@ use once_cell::sync::OnceCell;
 use crate::abi::types::{nfs_context, nfsdirent};
 use crate::client::{Attributes, Directory, Entries, MountLife};
 use crate::error::Result;
-use crate::sync::lock;
+use crate::sync::{lock, try_lock};
 
 /// A directory with its entries as C sees them.
 pub struct OpenDirectory {
@@ -52,6 +52,18 @@ impl OpenDirectory {
             packed: Mutex::new(Some(entries)),
             records: OnceCell::new(),
         })
+    }
+
+    /// In a child, for its context; None when another thread was reading the first entry at the fork. What C may have
+    /// pointers to stays in its place.
+    pub fn of_child(self: &Arc<Self>) -> Option<Arc<Self>> {
+        if self.records.get().is_some() {
+            return Some(self.clone());
+        }
+        let entries = try_lock(&self.packed)?.take()?;
+        let (mount, position) = (self.mount.clone(), AtomicUsize::new(self.position.load(Ordering::Relaxed)));
+        let (packed, records) = (Mutex::new(Some(entries)), OnceCell::new());
+        Some(Arc::new(Self { mount, position, packed, records, ..**self }))
     }
 
     pub fn client_id(&self) -> u64 {

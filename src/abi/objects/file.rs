@@ -5,7 +5,7 @@ use std::sync::Arc;
 use libc::{c_char, c_uint};
 use once_cell::sync::OnceCell;
 
-use crate::client::File;
+use crate::client::{Client, File};
 
 /// What a `struct nfsfh *` stands for.
 pub struct OpenFile {
@@ -21,6 +21,11 @@ impl OpenFile {
 
     pub fn file(&self) -> Arc<File> {
         self.file.clone()
+    }
+
+    /// In a child, for its context.
+    pub fn of_child(&self, client: &Client) -> Arc<Self> {
+        Self::new(self.file.of_child(client))
     }
 
     /// The same one each time.

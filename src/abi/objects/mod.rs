@@ -6,6 +6,7 @@ mod context;
 pub mod credentials;
 mod directory;
 mod file;
+mod forked;
 mod rpc;
 mod table;
 
@@ -29,7 +30,7 @@ pub trait ContextHandle: Copy {
     /// EINVAL when it is NULL, EBADF when it is closed or was never one.
     fn context(self) -> Result<Arc<Context>>;
 
-    /// Whether it was made by a process that has forked this one.
+    /// Whether it was made by a process that has forked this one, and cannot be used here.
     fn is_inherited(self) -> bool;
 }
 

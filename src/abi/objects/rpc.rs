@@ -7,7 +7,7 @@ use crate::abi::types::rpc_context;
 use crate::error::Result;
 
 /// The handle that an NFS context has as an RPC context.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub enum RpcHandle {
     #[default]
     NotAskedFor,
@@ -28,6 +28,11 @@ impl RpcHandle {
             Self::Open(rpc) => Ok(*rpc),
             _ => Err(RPC_CONTEXTS.refusal(std::ptr::dangling())),
         }
+    }
+
+    /// Whether there is one, or was.
+    pub fn is_asked_for(&self) -> bool {
+        !matches!(self, Self::NotAskedFor)
     }
 
     pub fn is(&self, rpc: *mut rpc_context) -> bool {

@@ -8,12 +8,14 @@ use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use once_cell::sync::OnceCell;
 
+use super::forked::{Forked, Forks};
 use crate::error::{Error, Result};
 use crate::io;
-use crate::sync::lock;
+use crate::sync::{Held, hold, lock, lock_until, try_lock};
 
 /// Slots that must be empty before one of them is used again, the one that has been empty the longest. (Miri is slow.)
 const RESTING: usize = if cfg!(miri) { 32 } else { 1024 };
@@ -25,7 +27,7 @@ const BLOCKS: usize = 20;
 
 struct Slot<T> {
     object: Mutex<Option<Arc<T>>>,
-    /// The process that the object belongs to. A child of it has a copy, which nothing must be done with.
+    /// The process that the object belongs to. A child of it has a copy, which only [`Slot::inherit`] may look at.
     process: AtomicU32,
 }
 
@@ -36,18 +38,30 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T> Slot<T> {
-    /// Whether it holds a copy of an object of another process, for which it asks `ended`: when that process is gone,
-    /// its child goes on with what it had, as a program does that becomes a daemon.
-    fn is_inherited(&self, ended: fn(u32) -> bool) -> bool {
+    /// Whether it holds a copy of an object of another process.
+    fn is_inherited(&self) -> bool {
         let process = self.process.load(Ordering::Relaxed);
-        if process == 0 || process == io::process() {
-            return false;
-        }
-        let ended = ended(process);
-        if ended {
+        process != 0 && process != io::process()
+    }
+}
+
+impl<T: Forked> Slot<T> {
+    /// In a child: puts what this process goes on with in the place of an object of its parent. False when that is nothing.
+    #[cold]
+    fn inherit(&self) -> bool {
+        let mut forks = Forks::lock();
+        if self.is_inherited() {
+            let Some(mut object) = try_lock(&self.object) else { return false };
+            if let Some(old) = &*object {
+                let process = self.process.load(Ordering::Relaxed);
+                let Some(new) = old.forked(process, &mut forks) else { return false };
+                if !Arc::ptr_eq(old, &new) {
+                    forks.keep(object.replace(new));
+                }
+            }
             self.process.store(io::process(), Ordering::Relaxed);
         }
-        !ended
+        true
     }
 }
 
@@ -66,7 +80,7 @@ struct Spare {
     never_used: usize,
 }
 
-impl<T, H> Table<T, H> {
+impl<T: Forked, H> Table<T, H> {
     pub const fn new(what: &'static str, gone: &'static str) -> Self {
         let spare = Spare { emptied: VecDeque::new(), never_used: 0 };
         let blocks = [const { OnceCell::new() }; BLOCKS];
@@ -75,10 +89,7 @@ impl<T, H> Table<T, H> {
 
     /// A handle for `object`.
     pub fn insert(&self, object: Arc<T>) -> Result<*mut H> {
-        let number = self.spare_slot()?;
-        let (block, index) = place(number);
-        let slot = &self.blocks[block]
-            .get_or_init(|| (0..FIRST_BLOCK << block).map(|_| Slot::default()).collect())[index];
+        let slot = self.spare_slot()?;
         slot.process.store(io::process(), Ordering::Relaxed);
         *lock(&slot.object) = Some(object);
         Ok(std::ptr::from_ref(slot).cast_mut().cast())
@@ -105,9 +116,8 @@ impl<T, H> Table<T, H> {
 
     /// Closes the handles of all objects that `which` selects.
     pub fn take_all(&self, which: impl Fn(&T) -> bool) {
-        for slot in self.blocks.iter().filter_map(OnceCell::get).flat_map(|block| block.iter()) {
-            let selected =
-                !slot.is_inherited(io::has_ended) && lock(&slot.object).as_deref().is_some_and(&which);
+        for slot in self.slots() {
+            let selected = !slot.is_inherited() && lock(&slot.object).as_deref().is_some_and(&which);
             if selected {
                 // Somebody else may have been faster.
                 let _ = self.take(std::ptr::from_ref(slot).cast());
@@ -129,7 +139,9 @@ impl<T, H> Table<T, H> {
         change: impl FnOnce(&mut Option<Arc<T>>) -> Option<R>,
     ) -> Result<R> {
         let slot = self.slot(handle.addr()).map(|(slot, _)| slot);
-        if slot.is_some_and(|slot| slot.is_inherited(io::ends)) {
+        if let Some(slot) = slot.filter(|slot| slot.is_inherited())
+            && !slot.inherit()
+        {
             // Its mutex may be locked for ever, by a thread that only the parent has.
             let why = format!("{} belongs to the process that has forked this one", self.what);
             return Err(Error::new(libc::EBADF, why));
@@ -137,14 +149,25 @@ impl<T, H> Table<T, H> {
         slot.and_then(|slot| change(&mut lock(&slot.object))).ok_or_else(|| self.refusal(handle))
     }
 
+    /// Whether it is the handle of another process, of which this one can make nothing.
     pub fn is_inherited(&self, handle: *const H) -> bool {
-        self.slot(handle.addr()).is_some_and(|(slot, _)| slot.is_inherited(io::has_ended))
+        self.slot(handle.addr()).is_some_and(|(slot, _)| slot.is_inherited())
     }
 
-    /// The copy of an object that the parent of this process had when it forked. It stays in its place.
-    pub fn inherited(&self, handle: *const H) -> Option<Arc<T>> {
-        let (slot, _) = self.slot(handle.addr())?;
-        if slot.is_inherited(io::has_ended) { slot.object.try_lock().ok()?.clone() } else { None }
+    /// For a fork: none of the mutexes is locked in the child.
+    pub fn hold<'a>(&'a self, until: Instant, held: &mut Vec<Box<dyn Held + 'a>>) {
+        hold(&self.spare, until, held);
+        self.slots().for_each(|slot| hold(&slot.object, until, held));
+    }
+
+    /// All objects, for a fork.
+    pub fn objects(&self, until: Instant) -> impl Iterator<Item = Arc<T>> {
+        let slots = self.slots().filter(|slot| !slot.is_inherited());
+        slots.filter_map(move |slot| lock_until(&slot.object, until)?.clone())
+    }
+
+    fn slots(&self) -> impl Iterator<Item = &Slot<T>> {
+        self.blocks.iter().filter_map(OnceCell::get).flat_map(|block| block.iter())
     }
 
     fn slot(&self, address: usize) -> Option<(&Slot<T>, usize)> {
@@ -161,15 +184,19 @@ impl<T, H> Table<T, H> {
         None
     }
 
-    fn spare_slot(&self) -> Result<usize> {
+    fn spare_slot(&self) -> Result<&Slot<T>> {
         let mut spare = lock(&self.spare);
         let exhausted = spare.never_used == number(BLOCKS, 0);
-        if spare.emptied.len() >= RESTING || exhausted {
+        let number = if spare.emptied.len() >= RESTING || exhausted {
             let emptied = spare.emptied.pop_front();
-            return emptied.ok_or_else(|| Error::new(libc::ENFILE, "too many handles are open"));
-        }
-        spare.never_used += 1;
-        Ok(spare.never_used - 1)
+            emptied.ok_or_else(|| Error::new(libc::ENFILE, "too many handles are open"))?
+        } else {
+            spare.never_used += 1;
+            spare.never_used - 1
+        };
+        let (block, index) = place(number);
+        let slots = || (0..FIRST_BLOCK << block).map(|_| Slot::default()).collect();
+        Ok(&self.blocks[block].get_or_init(slots)[index])
     }
 }
 
@@ -187,6 +214,12 @@ fn place(number: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Forked for u32 {
+        fn forked(self: &Arc<Self>, _: u32, _: &mut Forks) -> Option<Arc<Self>> {
+            None
+        }
+    }
 
     #[test]
     fn numbers_and_places_agree() {

@@ -25,9 +25,6 @@ pub extern "C" fn rpc_init_context() -> *mut RpcContext {
 /// nfs_get_rpc_context() are left alone.
 #[unsafe(no_mangle)]
 pub extern "C" fn rpc_destroy_context(rpc: *mut RpcContext) {
-    if let Some(copy) = RPC_CONTEXTS.inherited(rpc) {
-        return copy.client.abandon();
-    }
     guard_or(
         rpc,
         |_| (),

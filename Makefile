@@ -1,8 +1,10 @@
 # make            build the release library
 # make demo       show it at work on an NFS server of its own: C, then Python
-# make check      format, lints and every test; ends in a line that counts passed, failed, skipped
+# make check      format, lints and every test; ends in a line that counts passed, failed, skipped. It installs what the
+#                 tests need; with SETUP=no it does not, and skips what cannot run
 # make soak       what takes long: faults 20 times (SOAK_ROUNDS), stress, sanitizers
 # make check-consumers   QEMU, MPD, GVfs and others from Debian, unmodified, on this library; installs them
+# make check-knfsd       what takes longer beside the Linux kernel's server, in QEMU: restarts, resets, MPD
 # make bench      measure against Debian's libnfs and against a floor; BENCHFLAGS are the options of benches/run
 # make fuzz       the fuzz targets of fuzz/, guided by coverage, each for FUZZ_SECONDS (1800); installs cargo-fuzz
 # make install    the library, its links, headers and libnfs.pc; make uninstall takes them away again
@@ -36,18 +38,18 @@ soname  := libnfs.so.$(LIBNFS_ABI)
 build   := $(target)/release
 headers := $(wildcard include/nfsc/*.h)
 sources := $(shell find src -name '*.rs') Cargo.toml Cargo.lock build.rs
-server  := target/debug/examples/demo-server
+server  := target/debug/demo-server
 pc      := $(LIBDIR)/pkgconfig/libnfs.pc
 # What an archive written in Rust needs of the system; `rustc --print native-static-libs` tells.
 private := -lgcc_s -lutil -lrt -lpthread -lm -ldl
 
-bench_packages := gcc python3 iproute2 strace valgrind libnfs13 libnfs-dev rpcbind nfs-ganesha nfs-ganesha-vfs
+bench_packages := gcc python3 procps iproute2 strace valgrind libnfs13 libnfs-dev rpcbind netbase nfs-ganesha nfs-ganesha-vfs
 
 ifeq ($(file),)
 $(error LIBNFS_ABI is "$(LIBNFS_ABI)"; this release builds 13 and 14)
 endif
 
-.PHONY: all demo check soak check-consumers bench fuzz headers install uninstall
+.PHONY: all demo check soak check-consumers check-knfsd bench fuzz headers install uninstall
 .DELETE_ON_ERROR:
 
 all: $(build)/$(soname)
@@ -60,8 +62,8 @@ $(build)/libnfs.so: $(sources)
 	@LIBNFS_ABI=$(LIBNFS_ABI) $(CARGO) build --release --lib --target-dir $(target) $(CARGOFLAGS)
 	@touch $@
 
-$(server): examples/demo-server.rs Cargo.lock
-	@env -u LIBNFS_ABI $(CARGO) build --example demo-server --target-dir target $(CARGOFLAGS)
+$(server): $(wildcard examples/demo-server/*.toml examples/demo-server/src/*.rs) Cargo.lock
+	@env -u LIBNFS_ABI $(CARGO) build --package demo-server --target-dir target $(CARGOFLAGS)
 	@touch $@
 
 demo: all $(server)
@@ -72,6 +74,9 @@ check:
 
 check-consumers:
 	@bash tests/consumers/run
+
+check-knfsd:
+	@bash tests/lab/check-knfsd
 
 soak:
 	@bash tests/soak

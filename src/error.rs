@@ -19,6 +19,8 @@ pub struct Error(Box<Details>);
 pub enum Status {
     Nfs(u32),
     Mount(u32),
+    /// RPC's GARBAGE_ARGS: the server cannot decode the arguments.
+    Undecodable,
 }
 
 #[derive(Debug, Clone)]
@@ -56,6 +58,17 @@ impl Error {
     pub fn with_mount_status(mut self, status: u32) -> Self {
         self.0.status = Some(Status::Mount(status));
         self
+    }
+
+    /// Notes that the server could not decode the arguments.
+    pub fn with_undecodable(mut self) -> Self {
+        self.0.status = Some(Status::Undecodable);
+        self
+    }
+
+    /// Whether the server could not decode the arguments.
+    pub fn is_undecodable(&self) -> bool {
+        self.0.status == Some(Status::Undecodable)
     }
 
     /// The NFS status that was the cause.

@@ -1,7 +1,8 @@
 //! The C programs of `tests/differential/`, compiled against a release of libnfs, do the same on it and on ours, each
 //! in a fresh copy of the same tree on a server: beside libnfs 4.0 (Debian 12's) our library of ABI 13, beside libnfs
-//! 5.0 (Debian 13's, which `tests/lab/libnfs14` fetches) that of ABI 14. What is meant to differ is listed in
-//! `tests/differential/differences.txt`. On ours they also run under valgrind.
+//! 5.0 (Debian 13's, which `tests/lab/libnfs14` fetches) that of ABI 14. The server is nfs-ganesha and, in [`knfsd`], the
+//! Linux kernel's. What is meant to differ is listed in `tests/differential/differences.txt`. On ours they also run under
+//! valgrind.
 //!
 //! `abi-14.c` calls what libnfs 4.0 does not have yet, `since-5.0.3.c` what libnfs 5.0.2 does not have either: its output
 //! is held against `since-5.0.3.txt`.
@@ -9,6 +10,8 @@
 //! The test `coverage` tells which functions are called and how they end; to see its table:
 //! `cargo test --test differential coverage -- --nocapture`.
 
+#[path = "differential/knfsd.rs"]
+mod knfsd;
 mod make;
 mod support;
 
@@ -67,8 +70,8 @@ macro_rules! programs {
 
 programs! {
     all: access auth caches callbacks chdir chmod chown exports fork handles limits link lock mkdir_rmdir mknod mount
-        mount_async nested null open paths read_write readdir rename rpc seek settings slashes stat statuses statvfs symlink times
-        truncate unlink url utimes walk;
+        mount_async nested null open paths read_write readdir removed rename rpc seek settings slashes stat statuses
+        statvfs symlink times truncate unlink url utimes walk;
     abi_14: abi_14
 }
 

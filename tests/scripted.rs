@@ -116,7 +116,8 @@ cases! {
         stat_after_restart two_writers_two_users;
     small:
         above_a_directory_with_the_same_beginning busy_forever busy_operations busy_until_the_timeout
-        creation_race listing resolver_at_exit slashes times_outside_32_bits times_until_2106;
+        creation_race listing names_that_are_too_long resolver_at_exit slashes times_outside_32_bits
+        times_until_2106;
     truth:
         commit_jukebox commit_jukebox_then_success commit_without_answer_keeps_the_data
         each_writer_hears_once error_at_close error_to_the_wrong_handle fsync_too_early no_commit_when_clean

@@ -218,7 +218,8 @@ impl Client {
         }
         inode.errors.check(&file.errors)?;
         match result {
-            Err(error) if is_final(&error) => Ok(()), // recorded, and told to this handle
+            Err(error) if is_final(&error) => file.is_there(), // recorded, and told to this handle
+            Ok(()) => file.is_there(),
             result => result,
         }
     }

@@ -259,7 +259,8 @@ impl Client {
             let stability = self.stability(file, from);
             let _reservation = self.reserve(from, stability);
             let began = is_timed(from, stability).then(|| self.reactor.now());
-            self.send(session, &session.nfs, inode, offset, from, stability).await?;
+            let sent = self.send(session, &session.nfs, inode, offset, from, stability).await;
+            sent.map_err(|error| file.refused(error))?;
             if let Some(began) = began {
                 self.timed(from, self.reactor.now().saturating_duration_since(began));
             }

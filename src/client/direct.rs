@@ -256,7 +256,8 @@ impl Write {
 
     fn over(&self, result: Result<()>) -> Result<usize> {
         self.claim.file.inode.pages.invalidate();
-        result.map_err(|error| error.during("write").at(&self.claim.file.path))?;
+        let file = &self.claim.file;
+        result.map_err(|error| file.refused(error).during("write").at(&file.path))?;
         self.claim.passed(self.data.len());
         Ok(self.data.len())
     }

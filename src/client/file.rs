@@ -1,7 +1,7 @@
 //! Open files: opening, creating, closing, positions.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use libc::c_int;
 
@@ -27,6 +27,8 @@ pub struct File {
     pub(super) position: Position,
     /// Which errors of the file it has heard of.
     pub(super) errors: ErrorCursor,
+    /// A write through it was refused because the server has the file no more.
+    pub(super) is_gone: AtomicBool,
     /// If it is open for writing.
     pub(super) writer: Option<Writer>,
     /// Where the last read ended.
@@ -71,6 +73,7 @@ impl File {
             path: path.to_vec(),
             position: Position::default(),
             errors: inode.errors.cursor(),
+            is_gone: AtomicBool::new(false),
             writer: writes(flags).then(|| inode.open_for_writing()),
             inode,
             read_to: AtomicU64::new(0),
@@ -88,6 +91,22 @@ impl File {
         match self.writer {
             Some(_) => Ok(()),
             None => Err(Error::new(libc::EBADF, "the file is open for reading only")),
+        }
+    }
+
+    /// Takes note of why a write through it has failed.
+    #[cold]
+    pub(super) fn refused(&self, error: Error) -> Error {
+        self.is_gone.fetch_or(Nfs::is_gone(&error), Ordering::Relaxed);
+        error
+    }
+
+    /// ESTALE when a write was refused so: whoever asks whether all of it is stable hears it again, as with libnfs, whose
+    /// COMMIT the server refuses.
+    pub(super) fn is_there(&self) -> Result<()> {
+        match self.is_gone.load(Ordering::Relaxed) {
+            false => Ok(()),
+            true => Err(Error::new(libc::ESTALE, "the server has the file no more (NFS3ERR_STALE)")),
         }
     }
 

@@ -3,7 +3,7 @@
 //! and the same mount, of which only what does not change is taken over, or what [`Client::hold`] has made sure of.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::file::{Position, writes};
@@ -77,6 +77,7 @@ impl File {
             path: self.path.clone(),
             position,
             errors: inode.errors.cursor(),
+            is_gone: AtomicBool::new(false),
             writer: writes(self.flags).then(|| inode.open_for_writing()),
             inode,
             read_to: AtomicU64::new(0),

@@ -102,7 +102,9 @@ impl Call for Lookup {
 
 /// An error that is not the last word.
 fn is_rare(error: &Error) -> bool {
-    Nfs::is_other_export(error) || [libc::EAGAIN, libc::ESTALE].contains(&error.errno())
+    Nfs::is_other_export(error)
+        || error.is_undecodable()
+        || [libc::EAGAIN, libc::ESTALE].contains(&error.errno())
 }
 
 impl Lookup {

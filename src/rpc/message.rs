@@ -141,7 +141,10 @@ fn accepted(reader: &mut Reader<'_>) -> std::result::Result<(), Refusal> {
             )
         }
         3 => because(libc::EOPNOTSUPP, "RPC: the server does not have this procedure (PROC_UNAVAIL)".into()),
-        4 => because(libc::EIO, "RPC: the server cannot decode the arguments (GARBAGE_ARGS)".into()),
+        4 => {
+            let cause = "RPC: the server cannot decode the arguments (GARBAGE_ARGS)";
+            Err(Refusal::Because(Error::new(libc::EIO, cause).with_undecodable()))
+        }
         5 => because(libc::EIO, "RPC: the server has an error of its own (SYSTEM_ERR)".into()),
         other => because(libc::EIO, format!("RPC: accept_stat {other} is unknown")),
     }

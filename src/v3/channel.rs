@@ -13,6 +13,7 @@ use nfs3_client::io::{AsyncRead, AsyncWrite};
 
 use super::backoff::{Backoff, is_busy};
 use super::shape;
+use super::status::about_names;
 use crate::error::{Error, Result};
 use crate::io::hold_handle;
 use crate::rpc::{CallClass, Credential, Message, Pending, Request, Transport};
@@ -98,7 +99,7 @@ impl Channel {
         else {
             return Ok(());
         };
-        let mut reply = pending.await?;
+        let mut reply = pending.await.map_err(|error| about_names(error, longest_name(&arguments)))?;
         let mut retransmitted = reply.retransmitted;
         let mut backoff = Backoff::new();
         while is_busy(reply.body()) && backoff.wait(&self.transport, self.deadline).await {
@@ -119,6 +120,15 @@ impl Channel {
         self.exchange = Exchange::Answered { record, at: 0 };
         Ok(())
     }
+}
+
+/// The length of the longest opaque or string that arguments begin with: file handles and names, or a path.
+fn longest_name(arguments: &[u8]) -> usize {
+    let (mut reader, mut longest) = (Reader::new(arguments), 0);
+    while let Ok(bytes) = reader.opaque() {
+        longest = longest.max(bytes.len());
+    }
+    longest
 }
 
 impl AsyncWrite for Channel {

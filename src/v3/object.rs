@@ -8,7 +8,7 @@ use nfs3_client::nfs3_types::nfs3::{NFS_PROGRAM, nfsstat3};
 use super::backoff::{Backoff, is_busy};
 use super::data::{put_opaque, skip_optional, status};
 use super::nfs::Nfs;
-use super::status::nfs_error;
+use super::status::{about_names, nfs_error};
 use crate::attributes::{Attributes, FileType, Handle, Time};
 use crate::error::{Error, Result};
 use crate::rpc::{Answer, CallClass, Completion, Pending, Reply, Request};
@@ -27,8 +27,11 @@ impl Nfs {
     }
 
     pub async fn lookup(&self, directory: &Handle, name: &[u8]) -> Result<(Handle, Option<Attributes>)> {
-        let name = |arguments: &mut Vec<u8>| put_opaque(arguments, name);
-        self.ask_briefly(NFS_PROGRAM::NFSPROC3_LOOKUP, directory, name, found).await
+        let put_name = |arguments: &mut Vec<u8>| put_opaque(arguments, name);
+        match self.ask_briefly(NFS_PROGRAM::NFSPROC3_LOOKUP, directory, put_name, found).await {
+            Err(error) => Err(about_names(error, name.len())),
+            found => found,
+        }
     }
 
     /// As [`Nfs::lookup`]; `completion` has the name and gets the reply, to be read by [`read_found`].

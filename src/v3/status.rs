@@ -47,6 +47,17 @@ pub fn nfs_error(status: nfsstat3) -> Error {
     Error::new(errno(status), status.to_string()).with_status(status as u32)
 }
 
+/// The error of a call whose arguments have names, the longest of so many bytes: where Linux refuses one as too long, it
+/// says that it cannot decode the arguments.
+pub fn about_names(error: Error, longest: usize) -> Error {
+    // NFS3_MAXNAMLEN of Linux, and NAME_MAX; the protocol itself has no limit.
+    const MAX_NAME: usize = 255;
+    if error.is_undecodable() && longest > MAX_NAME {
+        return Error::new(libc::ENAMETOOLONG, "the server takes no name of that length (GARBAGE_ARGS)");
+    }
+    error
+}
+
 /// Whether an error is this NFS status.
 pub fn is(error: &Error, status: nfsstat3) -> bool {
     error.status() == Some(status as u32)

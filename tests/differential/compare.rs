@@ -13,9 +13,12 @@ pub struct Cases {
 
 impl Cases {
     pub fn read(path: &Path) -> Self {
-        let bytes = fs::read(path).expect("the output of a program");
+        Self::parse(&String::from_utf8_lossy(&fs::read(path).expect("the output of a program")))
+    }
+
+    pub fn parse(text: &str) -> Self {
         let mut seen = HashMap::new();
-        let lines = String::from_utf8_lossy(&bytes)
+        let lines = text
             .lines()
             .map(|line| {
                 let (label, value) = line.split_once(": ").unwrap_or((line, ""));
@@ -25,6 +28,11 @@ impl Cases {
             })
             .collect();
         Self { lines }
+    }
+
+    /// Forgets the lines whose labels `varies` names.
+    pub fn forget(&mut self, varies: impl Fn(&str) -> bool) {
+        self.lines.retain(|(label, ..)| !varies(label));
     }
 
     fn value(&self, label: &str, count: usize) -> &str {
@@ -44,7 +52,7 @@ pub struct Difference {
     pub program: String,
     /// Words of [`PLACES`]: where it holds. It holds everywhere when there are none.
     places: Vec<String>,
-    label: String,
+    pub label: String,
     theirs: String,
     ours: String,
 }

@@ -69,7 +69,7 @@ pub fn run_sections(page: &str, headings: &[&str], programs: &[(&str, &str)], en
     assert!(expected.iter().any(Option::is_some), "no example under {headings:?} in {page}");
 
     let mut command = Command::new("cargo");
-    command.args(["run", "--quiet", "--example", "demo-server", "--manifest-path"]);
+    command.args(["run", "--quiet", "--package", "demo-server", "--manifest-path"]);
     command.arg(project_root().join("Cargo.toml")).args(["--", "env"]);
     command.arg(format!("HOME={}", directory.path().display())).args(["bash", "-c", &script]);
     command

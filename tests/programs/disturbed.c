@@ -2,8 +2,8 @@
  * Works on while its server or its connection is disturbed: disturbed URL write|read|create|list|check
  *
  * With DISTURB in the environment, that command is started in the middle: when item number $AT is done, or $AT
- * milliseconds after the first listing. Prints nothing when everything is as it should be in the end. `check` looks at
- * a local file instead of an export.
+ * milliseconds after the first listing. Prints nothing when everything is as it should be in the end. `create` makes
+ * $MANY files (10000 when unset); `check` looks at a local file instead of an export.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,6 @@
 #define PIECE (1 << 20)
 #define PIECES 256
 #define WINDOW 4
-#define MANY 10000
 #define ENTRIES 100000
 
 static struct nfs_context *nfs;
@@ -171,12 +170,12 @@ static void create_all(void)
 {
     char name[64], other[64];
     struct nfsfh *file;
-    int i, status;
+    int i, status, many = getenv("MANY") ? number("MANY") : 10000;
 
     status = nfs_mkdir(nfs, "/many");
     if (!retransmitted(status, EEXIST))
         MUST(status);
-    for (i = 0; i < MANY; i++) {
+    for (i = 0; i < many; i++) {
         snprintf(name, sizeof(name), "/many/%d", i);
         snprintf(other, sizeof(other), "/many/renamed-%d", i);
         /* By its verifier a server knows it again, unless it was killed between making the file and keeping that. */

@@ -9,10 +9,20 @@ import tempfile
 import time
 
 from filesystem import DIRECTORY, IO, JUKEBOX, LINK
-from library import Context, case, elapsed, expect, main, times
-from server import Server, failing
+from library import OPERATIONS, Context, case, elapsed, expect, main, times
+from server import Rejected, Server, failing
 
-ENOENT, EAGAIN, ENOTDIR, EINVAL, EOVERFLOW, ETIMEDOUT = -2, -11, -20, -22, -75, -110
+ENOENT, EIO, EAGAIN, ENOTDIR, EINVAL, ENAMETOOLONG, EOVERFLOW, ETIMEDOUT = (
+    -2,
+    -5,
+    -11,
+    -20,
+    -22,
+    -36,
+    -75,
+    -110,
+)
+GARBAGE_ARGS = 4
 
 
 def busy_for(server, procedure, seconds):
@@ -203,6 +213,46 @@ def listing():
     sizes = context.listing("/")
     expect(sizes.get("good") == 4, f"{sizes}")
     return f"{sizes}"
+
+
+@case
+def names_that_are_too_long():
+    """Linux cannot decode a call with a name over 255 bytes (GARBAGE_ARGS): ENAMETOOLONG; any other is EIO."""
+    server = Server()
+    server.make(b"f"), server.make(b"d", DIRECTORY)
+    refused = "n" * 256
+
+    def undecodable(call):
+        return Rejected(GARBAGE_ARGS) if refused.encode() in call.arguments else None
+
+    context = Context(server)
+    context.get_fd()
+    path, below = f"/{refused}", f"/d/{refused}"
+    calls = [(name, path) for name in "lstat64 rmdir unlink chdir".split()]
+    calls += [("stat64", path), ("stat64", below), ("stat64", f"{path}/below")]
+    calls += [("open", path, os.O_RDONLY), ("open", below, os.O_RDWR | os.O_CREAT), ("creat", path, 0o644)]
+    calls += [("open", path, os.O_RDWR | os.O_CREAT | os.O_EXCL), ("opendir", path), ("truncate", path, 0)]
+    calls += [("mkdir", path), ("mkdir", below), ("mknod", path, 0o010644, 0), ("symlink", "target", path)]
+    calls += [("rename", path, "/new"), ("rename", "/f", path), ("link", path, "/new"), ("link", "/f", path)]
+    calls += [
+        ("chmod", path, 0o600),
+        ("chown", path, 0, 0),
+        ("utimes", path, None),
+        ("access", path, os.R_OK),
+    ]
+    context.attributes("/d")
+    wrong = []
+    for hook, errno in ((undecodable, ENAMETOOLONG), (lambda call: Rejected(GARBAGE_ARGS), EIO)):
+        server.hook = hook
+        for name, *arguments in calls if errno == ENAMETOOLONG else [("mkdir", "/new"), ("stat64", "/f")]:
+            output = [C.byref(C.create_string_buffer(200))] if OPERATIONS[name][1] else []
+            status = getattr(context, name)(*arguments, *output)
+            pending = context.start(name, *arguments)
+            context.finish(pending)
+            if (status, pending.status) != (errno, errno):
+                wrong.append(f"{name} {arguments}: {status}, asynchronously {pending.status}")
+    expect(not wrong, "; ".join(wrong).replace(refused, "n..."))
+    return f"{len(calls)} calls are ENAMETOOLONG"
 
 
 EXIT = """

@@ -48,8 +48,8 @@ pub fn library_directory(directory: &Path) -> PathBuf {
 /// Tells whether everything named is on this machine. If not, the test is to return: it is noted as skipped
 /// (one line in the file `$LIBNFS_SKIP_LOG`, if that is set). With `CI=true` nothing may be missing.
 ///
-/// Known are `ganesha`, `libnfs-dev` (Debian's headers), `libnfs13` (Debian's library), `libnfs14` (made by
-/// `tests/lab/libnfs14`), `python3-dev`, and any command.
+/// Known are `ganesha`, `knfsd` (what `tests/lab/knfsd` boots), `libnfs-dev` (Debian's headers), `libnfs13` (Debian's
+/// library), `libnfs14` (made by `tests/lab/libnfs14`), `python3-dev`, any path and any command.
 pub fn need(things: &[&str]) -> bool {
     let missing: Vec<&str> = things.iter().copied().filter(|thing| !available(thing)).collect();
     if missing.is_empty() {
@@ -71,12 +71,21 @@ fn available(thing: &str) -> bool {
         "ganesha" => {
             let tools = ["ganesha.nfsd", "rpcbind", "rpcinfo", "ip", "unshare", "setpriv"];
             // SAFETY: geteuid() only reads the credentials of the process.
-            tools.iter().all(|tool| command_exists(tool)) && unsafe { libc::geteuid() } == 0
+            let root = unsafe { libc::geteuid() } == 0;
+            // Rpcbind looks up what it serves.
+            let tables = ["/etc/services", "/etc/protocols"].iter().all(|table| Path::new(table).exists());
+            tools.iter().all(|tool| command_exists(tool)) && tables && root
+        }
+        "knfsd" => {
+            let image = project_root().join("tests/lab/knfsd-image");
+            let is_ready = Command::new(image).arg("--ready").status().is_ok_and(|status| status.success());
+            is_ready && ["ip", "unshare", "setpriv"].iter().all(|tool| command_exists(tool))
         }
         "libnfs-dev" => Path::new("/usr/include/nfsc/libnfs.h").exists() && debian_library().is_some(),
         "libnfs13" => debian_library().is_some(),
         "libnfs14" => libnfs14().join("packages").exists(),
         "python3-dev" => python_header().is_some_and(|header| header.exists()),
+        path if path.starts_with('/') => Path::new(path).exists(),
         command => command_exists(command),
     }
 }

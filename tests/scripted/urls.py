@@ -136,7 +136,7 @@ def debug_tells_of_values():
         told.append(os.read(read, 1000).decode())
         expect(parts, f"{query}: {context.error()}")
     words = (
-        "libnfs: the arguments of the URL: uid=1x is read as 1; bogus=1 is ignored; version= is ignored;\n"
+        "libnfs:1 the arguments of the URL: uid=1x is read as 1; bogus=1 is ignored; version= is ignored;\n"
     )
     expect(told == ["", words], f"told: {told}")
     return words.strip()

@@ -88,7 +88,7 @@ impl FileType {
 }
 
 /// An instant as the server keeps it, since 1970 UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Time {
     pub seconds: u32,
     pub nanoseconds: u32,

@@ -15,4 +15,5 @@ mod rpc;
 mod sync;
 mod url;
 mod v3;
+mod v4;
 mod xdr;

@@ -70,6 +70,10 @@ pub fn put_u32(to: &mut Vec<u8>, word: u32) {
     to.extend_from_slice(&word.to_be_bytes());
 }
 
+pub fn put_words<const N: usize>(to: &mut Vec<u8>, words: [u32; N]) {
+    to.extend_from_slice(words.map(u32::to_be_bytes).as_flattened());
+}
+
 pub fn put_u64(to: &mut Vec<u8>, long: u64) {
     to.extend_from_slice(&long.to_be_bytes());
 }

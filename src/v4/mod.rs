@@ -3,8 +3,14 @@
 
 mod attributes;
 mod compound;
+mod io;
+mod lock;
+mod names;
 mod numbers;
+mod open;
 mod owner;
+mod readdir;
+mod session;
 mod slots;
 mod stateid;
 mod status;

@@ -47,6 +47,8 @@ pub(super) enum Caller {
     /// Polls, and is woken when it has left a waker.
     Task(Option<Waker>),
     Completion(Box<dyn Completion>),
+    /// Nobody: it takes the turn of a call that was given up.
+    Nobody,
 }
 
 /// A reply from its xid on; data that has gone to a sink, and what follows it, is not there.

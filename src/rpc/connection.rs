@@ -1,5 +1,6 @@
 //! Any number of calls in flight on one stream: the table of xids, the send queue, replies to their callers.
 
+mod abandoned;
 mod receive;
 mod retransmission;
 
@@ -11,7 +12,7 @@ use std::time::Instant;
 use super::answer::{Answer, Caller, Completion, Head, Reply};
 use super::calls::Calls;
 use super::record::Marks;
-use super::request::{CallClass, Request, Retry, Sink};
+use super::request::{CallClass, Request, Retry, Sink, Ticket};
 use crate::error::{Error, Result};
 use crate::io::{Receive, Received, Source, Stage, Wire};
 use retransmission::Watch;
@@ -84,6 +85,8 @@ pub struct Connection {
     supervisor: Option<Waker>,
     /// Memory for records.
     spare: Vec<Vec<u8>>,
+    /// Calls that were given up, whose slots are free when their replies have come.
+    abandoned: Vec<(u32, Ticket)>,
 }
 
 /// Whether there is a connection, and whether there may be another one.
@@ -117,6 +120,7 @@ impl Connection {
             watch: Watch::default(),
             supervisor: None,
             spare: Vec::new(),
+            abandoned: Vec::new(),
         }
     }
 
@@ -212,9 +216,9 @@ impl Connection {
         self.waiting += 1;
         self.deadlines.extend(deadline.map(|deadline| (deadline, xid)));
         self.deadlines.extend(look.map(|look| (look, xid)));
-        match refused {
-            Some(error) => self.finish(xid, Err(error)),
-            None => self.queue.push_back(xid),
+        self.queue.push_back(xid);
+        if let Some(error) = refused {
+            self.finish(xid, Err(error));
         }
         if matches!(self.line, LineState::Down(_)) {
             self.wake_supervisor();
@@ -288,8 +292,14 @@ impl Connection {
     }
 
     fn finish(&mut self, xid: u32, result: Result<Head>) {
-        self.forget_unsent(xid);
-        let Some(call) = self.calls.get_mut(xid).filter(|call| call.result.is_none()) else { return };
+        let unsent = self.forget_unsent(xid);
+        let Some(call) = self.calls.get_mut(xid).filter(|call| call.result.is_none()) else {
+            return self.abandoned_answered(xid, result.as_ref().ok().map(Head::body));
+        };
+        if call.class.has_ticket() {
+            self.leave_slot(xid, unsent, result.as_ref().ok().map(Head::body));
+        }
+        let Some(call) = self.calls.get_mut(xid) else { return };
         self.answered += u64::from(result.is_ok());
         self.waiting -= 1;
         for instant in [call.deadline, call.look].into_iter().flatten() {
@@ -316,6 +326,7 @@ impl Connection {
                 }
                 self.use_again(record, result);
             }
+            Caller::Nobody => self.calls.forget(xid),
         }
         if matches!(self.phase, Phase::Data { xid: current, .. } if current == xid) {
             self.phase = Phase::Unwanted;
@@ -356,16 +367,19 @@ impl Connection {
         self.head.clear();
     }
 
-    /// Takes a call out of the send queue. A record that has begun must end, from a copy.
-    fn forget_unsent(&mut self, xid: u32) {
-        let Some(index) = self.queue.iter().position(|queued| *queued == xid) else { return };
+    /// Takes a call out of the send queue; true when nothing of it was sent on this connection. A record that has begun
+    /// must end, from a copy.
+    fn forget_unsent(&mut self, xid: u32) -> bool {
+        let Some(index) = self.queue.iter().position(|queued| *queued == xid) else { return false };
         self.queue.remove(index);
-        if index == 0 && self.sent_of_first > 0 {
+        let begun = index == 0 && self.sent_of_first > 0;
+        if begun {
             if let Some(call) = self.calls.get(xid) {
                 self.orphan.extend(call.parts().into_iter().flatten().skip(self.sent_of_first));
             }
             self.sent_of_first = 0;
         }
+        !begun
     }
 }
 
@@ -497,6 +511,7 @@ impl Wire for Connection {
 
     fn resumed(&mut self) {
         self.line = LineState::Up;
+        self.stand_in();
     }
 
     fn fail(&mut self, error: &Error) {
@@ -504,6 +519,7 @@ impl Wire for Connection {
         self.forget_stream();
         self.queue.clear();
         self.sent.clear();
+        self.abandoned.clear();
         self.wake_supervisor();
         let mut waiting: Vec<u32> = self.calls.iter().map(|(xid, _)| xid).collect();
         waiting.sort_unstable(); // in the order of their beginning

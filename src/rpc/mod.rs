@@ -21,5 +21,5 @@ pub use connection::Connection;
 pub use message::{Message, Split};
 pub use pending::Pending;
 pub use portmap::{answers, callit, getaddr_arguments, getaddr_port};
-pub use request::{CallClass, Request, Retry, Sink};
+pub use request::{CallClass, Request, Retry, Sink, SlotTable, Ticket};
 pub use transport::{Supervision, Transport};

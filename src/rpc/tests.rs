@@ -1,6 +1,7 @@
 //! The connection without a network: the test plays server and clock.
 
 mod retransmission;
+mod slots;
 
 use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};

@@ -87,7 +87,7 @@ impl Channel {
     fn start(&self, call: Header, arguments: &[u8]) -> Pending {
         let mut message = Message::call(call.program, call.version, call.procedure, &self.credential);
         message.arguments().extend_from_slice(arguments);
-        let (deadline, limit, class) = (self.deadline, MAX_REPLY, self.class);
+        let (deadline, limit, class) = (self.deadline, MAX_REPLY, self.class.clone());
         self.transport.start(Request { message, source: None, sink: None, deadline, limit, class })
     }
 

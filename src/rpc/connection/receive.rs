@@ -110,7 +110,7 @@ impl Connection {
     fn refuse(&mut self, xid: u32, error: Error) {
         self.phase = Phase::Unwanted;
         self.head = Vec::new();
-        self.finish(xid, Err(error));
+        self.unreadable(xid, error);
     }
 
     fn head_xid(&self) -> Option<u32> {
@@ -121,9 +121,7 @@ impl Connection {
     fn look_at_head(&mut self) {
         let Some(xid) = self.head_xid() else { return };
         let Some(call) = self.calls.get_mut(xid).filter(|call| call.result.is_none()) else {
-            self.head.clear();
-            self.phase = Phase::Unwanted;
-            return;
+            return self.look_at_unwanted(xid);
         };
         let Some(sink) = &mut call.sink else {
             self.phase = Phase::Whole;
@@ -171,7 +169,7 @@ impl Connection {
             }
             Phase::Data { xid, left, .. } => {
                 let error = Error::malformed(format!("the reply ends {left} bytes before its data does"));
-                self.finish(xid, Err(error));
+                self.unreadable(xid, error);
                 return Ok(());
             }
             Phase::Head | Phase::Whole => {
@@ -179,12 +177,11 @@ impl Connection {
                 (xid.ok_or_else(|| Error::malformed("RPC: a record too short for a reply"))?, None)
             }
         };
-        let result = match body_offset(&bytes) {
-            Ok(Some(body)) => Ok(Head { bytes, body, received }),
-            Ok(None) => Err(Error::malformed("RPC: a reply too short for its header")),
-            Err(error) => Err(error),
-        };
-        self.finish(xid, result);
+        match body_offset(&bytes) {
+            Ok(Some(body)) => self.finish(xid, Ok(Head { bytes, body, received })),
+            Ok(None) => self.unreadable(xid, Error::malformed("RPC: a reply too short for its header")),
+            Err(error) => self.unreadable(xid, error),
+        }
         Ok(())
     }
 

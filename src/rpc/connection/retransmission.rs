@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Connection, LineState};
 use crate::error::Error;
-use crate::rpc::{CallClass, Retry};
+use crate::rpc::Retry;
 
 /// The time that calls wait is counted in ticks: one timer for the connection, and no work for each call. Time in which
 /// nobody drives the connection does not count.
@@ -78,13 +78,12 @@ impl Connection {
             if call.tick.saturating_add(PATIENCE) > tick {
                 break; // those behind it were sent later
             }
-            if call.class == CallClass::Slot {
-                continue;
-            }
             silent |= call.repeated && call.answered == self.answered;
-            (call.retransmitted, call.repeated) = (true, true);
-            (call.tick, call.answered) = (tick, self.answered);
-            self.queue.push_back(xid);
+            (call.repeated, call.tick, call.answered) = (true, tick, self.answered);
+            if !call.class.has_ticket() {
+                call.retransmitted = true;
+                self.queue.push_back(xid);
+            }
         }
         if !self.queue.is_empty() {
             let (calls, queue) = (&self.calls, &self.queue);
@@ -116,6 +115,7 @@ impl Connection {
     /// the old xids. What was not handed to the socket as a whole has not reached the server as a call.
     pub(super) fn queue_again(&mut self, error: &Error) {
         self.forget_stream();
+        self.abandon_stand_ins();
         let mut again = std::mem::take(&mut self.sent);
         again.retain(|xid| self.is_waiting(*xid));
         for xid in &again {

@@ -123,20 +123,6 @@ fn calls_that_begin_one_after_the_other_have_a_minute_each() {
 }
 
 #[test]
-fn a_call_in_a_slot_is_not_repeated_on_its_connection() {
-    let start = Instant::now();
-    let (mut connection, slot) = waiting(CallClass::Slot, start);
-    let other = connection.start(request(None));
-    drain(&mut connection, 1000);
-    assert_eq!(pass(&mut connection, start, 1..=100), Some(62));
-    let again = drain(&mut connection, 1000);
-    assert_eq!((again.len(), &again[4..8]), (44, &other.to_be_bytes()[..]));
-    assert!(connection.lost(&Error::new(libc::ECONNRESET, "gone")));
-    connection.resumed();
-    assert_eq!(drain(&mut connection, 1000)[4..8], slot.to_be_bytes());
-}
-
-#[test]
 fn only_what_may_not_be_done_twice_is_said_to_be_retransmitted() {
     for (class, doubtful) in
         [(CallClass::Idempotent, false), (CallClass::Cached, true), (CallClass::Verified, true)]
@@ -146,7 +132,7 @@ fn only_what_may_not_be_done_twice_is_said_to_be_retransmitted() {
         connection.resumed();
         drain(&mut connection, 1000);
         answer(&mut connection, xid);
-        assert_eq!(result(&mut connection, xid).unwrap().unwrap().retransmitted, doubtful, "{class:?}");
+        assert_eq!(result(&mut connection, xid).unwrap().unwrap().retransmitted, doubtful, "{doubtful}");
     }
 }
 

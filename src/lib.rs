@@ -13,6 +13,7 @@ mod io;
 mod map;
 mod rpc;
 mod sync;
+mod transfer;
 mod url;
 mod v3;
 mod v4;

@@ -11,7 +11,8 @@ use super::stability::is_timed;
 use super::{Client, File};
 use crate::error::{Error, Result};
 use crate::io::{Block, Destination, Source};
-use crate::v3::{Backoff, Nfs, ReadReply, Reading, Stability, WriteReply, Writing};
+use crate::rpc::Backoff;
+use crate::v3::{Nfs, ReadReply, Reading, Stability, WriteReply, Writing};
 
 /// Pieces of one transfer that are in flight at a time.
 const WINDOW: usize = 32;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod auth;
+mod backoff;
 mod calls;
 mod connection;
 #[cfg(all(any(test, fuzzing), not(libnfs_abi = "13")))]
@@ -17,6 +18,7 @@ mod transport;
 
 pub use answer::{Answer, Completion, Reply};
 pub use auth::Credential;
+pub use backoff::Backoff;
 pub use connection::Connection;
 pub use message::{Message, Split};
 pub use pending::Pending;

@@ -2,14 +2,13 @@
 
 use nfs3_client::nfs3_types::nfs3::nfsstat3;
 
-use super::backoff::{Backoff, is_busy};
 use super::data::{put_opaque, skip_optional, status};
 use super::nfs::Nfs;
 use super::object::FATTR3;
-use super::status::is;
+use super::status::{is, is_busy};
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
-use crate::rpc::{CallClass, Message, Request};
+use crate::rpc::{Backoff, CallClass, Message, Request};
 use crate::xdr::Reader;
 
 pub const PROGRAM: u32 = 100_227;

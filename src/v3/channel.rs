@@ -11,12 +11,11 @@ use std::time::Instant;
 
 use nfs3_client::io::{AsyncRead, AsyncWrite};
 
-use super::backoff::{Backoff, is_busy};
 use super::shape;
-use super::status::about_names;
+use super::status::{about_names, is_busy};
 use crate::error::{Error, Result};
 use crate::io::hold_handle;
-use crate::rpc::{CallClass, Credential, Message, Pending, Request, Transport};
+use crate::rpc::{Backoff, CallClass, Credential, Message, Pending, Request, Transport};
 use crate::xdr::Reader;
 
 /// Longest reply of a typed call, bytes: directory pages are asked for in a size well below.

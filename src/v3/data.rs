@@ -6,10 +6,9 @@ use std::time::Instant;
 use nfs3_client::nfs3_types::nfs3::{self, NFS_PROGRAM, nfsstat3, stable_how};
 use nfs3_client::nfs3_types::xdr_codec::Unpack;
 
-use super::backoff::is_busy;
 use super::nfs::Nfs;
 use super::object::{FATTR3, size_in};
-use super::status::{is, nfs_error};
+use super::status::{is, is_busy, nfs_error};
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
 use crate::io::{Destination, Source};

@@ -2,7 +2,6 @@
 //! them (RFC 1833).
 
 mod acl;
-mod backoff;
 mod channel;
 mod convert;
 mod data;
@@ -15,7 +14,6 @@ mod shape;
 mod status;
 
 pub use acl::{Acl, AclEntry};
-pub use backoff::Backoff;
 pub use data::{ReadReply, Reading, Stability, WriteReply, Writing};
 #[cfg(any(test, fuzzing))]
 pub use data::{USUAL_READ_BODY, split_read};

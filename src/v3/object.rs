@@ -5,13 +5,12 @@ use std::time::Instant;
 
 use nfs3_client::nfs3_types::nfs3::{NFS_PROGRAM, nfsstat3};
 
-use super::backoff::{Backoff, is_busy};
 use super::data::{put_opaque, skip_optional, status};
 use super::nfs::Nfs;
-use super::status::{about_names, nfs_error};
+use super::status::{about_names, is_busy, nfs_error};
 use crate::attributes::{Attributes, FileType, Handle, Time};
 use crate::error::{Error, Result};
-use crate::rpc::{Answer, CallClass, Completion, Pending, Reply, Request};
+use crate::rpc::{Answer, Backoff, CallClass, Completion, Pending, Reply, Request};
 use crate::xdr::Reader;
 
 /// Longest reply of these calls, bytes.

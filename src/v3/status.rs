@@ -58,6 +58,11 @@ pub fn about_names(error: Error, longest: usize) -> Error {
     error
 }
 
+/// Whether the body of an NFS reply asks to come again.
+pub fn is_busy(body: &[u8]) -> bool {
+    body.first_chunk() == Some(&(nfsstat3::NFS3ERR_JUKEBOX as u32).to_be_bytes())
+}
+
 /// Whether an error is this NFS status.
 pub fn is(error: &Error, status: nfsstat3) -> bool {
     error.status() == Some(status as u32)

@@ -155,6 +155,10 @@ impl<'a> Results<'a> {
         self.next(op::PUTFH).map(drop)
     }
 
+    pub fn savefh(&mut self) -> Result<()> {
+        self.next(op::SAVEFH).map(drop)
+    }
+
     pub fn getfh(&mut self) -> Result<Handle> {
         Handle::new(self.next(op::GETFH)?.opaque()?)
     }

@@ -3,13 +3,21 @@
 
 mod attributes;
 mod compound;
+mod data;
+mod establish;
+mod files;
 mod io;
+#[cfg(test)]
+mod live;
 mod lock;
 mod names;
+mod nfs;
 mod numbers;
+mod objects;
 mod open;
 mod owner;
 mod readdir;
+mod registration;
 mod session;
 mod slots;
 mod stateid;

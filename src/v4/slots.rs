@@ -70,6 +70,12 @@ impl Slots {
         Some(Sequence { session: self.session, sequence, slot, highest: self.highest_busy() })
     }
 
+    /// What the call in this slot carries.
+    pub fn sequence(&self, slot: u32) -> Sequence {
+        let sequence = self.next.get(slot as usize).copied().unwrap_or_default();
+        Sequence { session: self.session, sequence, slot, highest: self.highest_busy().max(slot) }
+    }
+
     /// As [`Slots::take`], when there is one.
     pub fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Sequence> {
         match self.take() {
@@ -99,6 +105,9 @@ impl Slots {
 
     /// The server wants no slot above `target` to be used, or gives more of those that were agreed to.
     pub fn set_target(&mut self, target: u32) {
+        if self.has_ended() {
+            return;
+        }
         let usable = target.saturating_add(1).min(self.next.len() as u32);
         if usable > self.usable {
             self.waiting.drain(..).for_each(Waker::wake);
@@ -110,6 +119,10 @@ impl Slots {
     pub fn end(&mut self) {
         self.usable = 0;
         self.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.usable == 0
     }
 
     pub fn is_idle(&self) -> bool {

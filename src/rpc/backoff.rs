@@ -1,12 +1,10 @@
 //! How long to wait between two tries of what a server cannot do yet: it is fetching data from slow storage
-//! (NFS3ERR_JUKEBOX; RFC 1813, section 2.6), or restarts.
+//! (NFS3ERR_JUKEBOX, RFC 1813, section 2.6; NFS4ERR_DELAY), or restarts.
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use nfs3_client::nfs3_types::nfs3::nfsstat3;
-
-use crate::rpc::Transport;
+use super::Transport;
 
 /// The pauses of one operation, each twice as long as the one before, up to a longest one. There is no end to them,
 /// unless the operation has a deadline.
@@ -51,11 +49,6 @@ impl Backoff {
             None => false,
         }
     }
-}
-
-/// Whether the body of an NFS reply asks to come again.
-pub fn is_busy(body: &[u8]) -> bool {
-    body.first_chunk() == Some(&(nfsstat3::NFS3ERR_JUKEBOX as u32).to_be_bytes())
 }
 
 #[cfg(test)]

@@ -1,0 +1,68 @@
+//! Verbs on the state of open files.
+
+use super::attributes::OBJECT;
+use super::compound::{Compound, Results};
+use super::nfs::{Nfs, Properties};
+use super::objects::Found;
+use super::open::{Claim, Create, OpenOwner, Opened};
+use super::owner::Names;
+use super::stateid::StateId;
+use crate::attributes::Handle;
+use crate::error::Result;
+
+impl Nfs {
+    /// Opens a file: by its name in `place`, or, with another claim, `place` itself.
+    pub async fn open(
+        &self,
+        place: &Handle,
+        claim: Claim<'_>,
+        access: u32,
+        create: Create<'_>,
+    ) -> Result<(Opened, Option<Found>)> {
+        let ask = |compound: &mut Compound| {
+            compound.putfh(place);
+            let owner = OpenOwner { client: self.client_id(), owner: &self.registration.owner.owner };
+            compound.open(access, &owner, &create, &claim);
+            compound.getfh();
+            compound.getattr(OBJECT);
+        };
+        let read = |results: &mut Results<'_>, names: &Names| {
+            results.putfh()?;
+            let opened = results.open()?;
+            // It is open, whatever follows.
+            let found =
+                results.getfh().and_then(|handle| Ok((handle, results.getattr(names)?.attributes()?)));
+            Ok((opened, found.ok()))
+        };
+        self.call(Properties::ONCE, ask, read).await
+    }
+
+    pub async fn close(&self, file: &Handle, stateid: &StateId) -> Result<()> {
+        let ask = |compound: &mut Compound| {
+            compound.putfh(file);
+            compound.close(stateid);
+        };
+        let read = |results: &mut Results<'_>, _: &Names| {
+            results.putfh()?;
+            results.close()
+        };
+        self.call(Properties::ONCE, ask, read).await
+    }
+
+    pub async fn open_downgrade(&self, file: &Handle, stateid: &StateId, access: u32) -> Result<StateId> {
+        let ask = |compound: &mut Compound| {
+            compound.putfh(file);
+            compound.open_downgrade(stateid, access);
+        };
+        let read = |results: &mut Results<'_>, _: &Names| {
+            results.putfh()?;
+            results.open_downgrade()
+        };
+        self.call(Properties::ONCE, ask, read).await
+    }
+
+    /// Of the session that the next call goes into.
+    fn client_id(&self) -> u64 {
+        self.current_session().map_or(0, |session| session.client)
+    }
+}

@@ -5,6 +5,8 @@ mod attributes;
 mod compound;
 mod data;
 mod establish;
+#[cfg(test)]
+mod exactly_once;
 mod files;
 mod io;
 #[cfg(test)]

@@ -160,6 +160,11 @@ impl Session {
         self.flags.swap(0, Ordering::Relaxed)
     }
 
+    /// No slot is taken.
+    pub fn is_idle(&self) -> bool {
+        lock(&self.slots).is_idle()
+    }
+
     pub fn id(&self) -> super::slots::SessionId {
         lock(&self.slots).session()
     }

@@ -1,7 +1,7 @@
 //! Calls in slots of a session that were given up: their replies are waited for all the same, since the slot is taken
 //! until then.
 
-use super::{Call, Connection, Phase};
+use super::{Call, Connection, LineState, Phase};
 use crate::error::Error;
 use crate::io::Source;
 use crate::rpc::answer::Caller;
@@ -18,17 +18,21 @@ impl Connection {
     /// The call of a slot ends: with its reply, or without one.
     pub(super) fn leave_slot(&mut self, xid: u32, unsent: bool, reply: Option<&[u8]>) {
         let Some(call) = self.calls.get_mut(xid) else { return };
-        let unsent = unsent && !call.retransmitted;
+        let retransmitted = call.retransmitted;
         let CallClass::Slot(ticket) = std::mem::replace(&mut call.class, CallClass::Idempotent) else {
             return;
         };
         match (reply, self.phase) {
             (Some(body), _) => ticket.session.answered(ticket.slot, Some(body)),
-            (None, _) if unsent || self.failed.is_some() => ticket.session.never_sent(ticket.slot),
+            (None, _) if unsent && !retransmitted || self.failed.is_some() => {
+                ticket.session.never_sent(ticket.slot)
+            }
             // The reply has come, all but its data.
             (None, Phase::Data { xid: current, body, .. }) if current == xid => {
                 ticket.session.answered(ticket.slot, self.head.get(body..));
             }
+            // It was sent over a former connection, and will not be over this one.
+            (None, _) if unsent && matches!(self.line, LineState::Up) => self.stand_in_for(ticket),
             (None, _) => self.abandoned.push((xid, ticket)),
         }
     }
@@ -72,25 +76,29 @@ impl Connection {
     /// of each goes one that does nothing, in its slot.
     pub(super) fn stand_in(&mut self) {
         for (_, ticket) in std::mem::take(&mut self.abandoned) {
-            let (message, answered) = (ticket.session.stand_in(ticket.slot), self.answered);
-            let xid = self.calls.add(|xid| Call {
-                record: message.seal(xid, 0).0,
-                source: Source::default(),
-                sink: None,
-                deadline: None,
-                limit: LIMIT,
-                caller: Caller::Nobody,
-                class: CallClass::Slot(ticket),
-                retransmitted: true,
-                repeated: false,
-                tick: 0,
-                look: None,
-                answered,
-                result: None,
-            });
-            self.waiting += 1;
-            self.queue.push_back(xid);
+            self.stand_in_for(ticket);
         }
+    }
+
+    fn stand_in_for(&mut self, ticket: Ticket) {
+        let (message, answered) = (ticket.session.stand_in(ticket.slot), self.answered);
+        let xid = self.calls.add(|xid| Call {
+            record: message.seal(xid, 0).0,
+            source: Source::default(),
+            sink: None,
+            deadline: None,
+            limit: LIMIT,
+            caller: Caller::Nobody,
+            class: CallClass::Slot(ticket),
+            retransmitted: true,
+            repeated: false,
+            tick: 0,
+            look: None,
+            answered,
+            result: None,
+        });
+        self.waiting += 1;
+        self.queue.push_back(xid);
     }
 
     /// The connection is lost: stand-ins wait for the next one, and nobody makes it for their sake.

@@ -22,5 +22,6 @@ mod readdir;
 mod registration;
 mod session;
 mod slots;
+mod state;
 mod stateid;
 mod status;

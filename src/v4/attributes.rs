@@ -251,6 +251,13 @@ impl Compound {
         put_bitmap(self.op(op::GETATTR), words);
     }
 
+    /// Goes on if the current object is a directory, or, with `not`, if it is none.
+    pub fn verify_directory(&mut self, not: bool) {
+        let arguments = self.op(if not { op::NVERIFY } else { op::VERIFY });
+        put_bitmap(arguments, bitmap(&[attr::TYPE]));
+        put_opaque(arguments, &FileType::Directory.nfs3().to_be_bytes());
+    }
+
     pub fn setattr(&mut self, stateid: &StateId, set: &SetAttributes) {
         let arguments = self.op(op::SETATTR);
         stateid.put(arguments);
@@ -261,6 +268,16 @@ impl Compound {
 impl Results<'_> {
     pub fn getattr(&mut self, names: &Names) -> Result<Fattr> {
         Fattr::read(self.next(op::GETATTR)?, names)
+    }
+
+    /// As [`Compound::verify_directory`]; ENOTDIR or EISDIR.
+    pub fn verify_directory(&mut self, not: bool) -> Result<()> {
+        match self.next_or_failed(if not { op::NVERIFY } else { op::VERIFY })? {
+            status::OK => Ok(()),
+            status::NOT_SAME => Err(status::nfs_error(status::NOTDIR)),
+            status::SAME => Err(status::nfs_error(status::ISDIR)),
+            other => Err(status::nfs_error(other)),
+        }
     }
 
     /// Which attributes were set; also when the operation has failed.

@@ -18,6 +18,7 @@ pub mod op {
     pub const LOCKU: u32 = 14;
     pub const LOOKUP: u32 = 15;
     pub const LOOKUPP: u32 = 16;
+    pub const NVERIFY: u32 = 17;
     pub const OPEN: u32 = 18;
     pub const OPEN_DOWNGRADE: u32 = 21;
     pub const PUTFH: u32 = 22;
@@ -29,6 +30,7 @@ pub mod op {
     pub const RENAME: u32 = 29;
     pub const SAVEFH: u32 = 32;
     pub const SETATTR: u32 = 34;
+    pub const VERIFY: u32 = 37;
     pub const WRITE: u32 = 38;
     pub const EXCHANGE_ID: u32 = 42;
     pub const CREATE_SESSION: u32 = 43;

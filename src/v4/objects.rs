@@ -190,12 +190,19 @@ impl Nfs {
         self.create(directory, name, Kind::Special { kind, device }, set).await
     }
 
-    pub async fn remove(&self, directory: &Handle, name: &[u8]) -> Result<()> {
+    /// Removes a directory, or what is none. REMOVE does not mind, but unlink(2) and rmdir(2) do.
+    pub async fn remove(&self, directory: &Handle, name: &[u8], is_directory: bool) -> Result<()> {
         let ask = |compound: &mut Compound| {
+            compound.putfh(directory);
+            compound.lookup(name);
+            compound.verify_directory(!is_directory);
             compound.putfh(directory);
             compound.remove(name);
         };
         let read = |results: &mut Results<'_>, _: &Names| {
+            results.putfh()?;
+            results.next(super::numbers::op::LOOKUP)?;
+            results.verify_directory(!is_directory)?;
             results.putfh()?;
             results.remove()
         };

@@ -12,6 +12,7 @@ pub const STALE: u32 = 70;
 pub const BADHANDLE: u32 = 10_001;
 pub const NOTSUPP: u32 = 10_004;
 pub const DELAY: u32 = 10_008;
+pub const SAME: u32 = 10_009;
 pub const DENIED: u32 = 10_010;
 pub const EXPIRED: u32 = 10_011;
 pub const GRACE: u32 = 10_013;
@@ -23,6 +24,7 @@ pub const STALE_CLIENTID: u32 = 10_022;
 pub const STALE_STATEID: u32 = 10_023;
 pub const OLD_STATEID: u32 = 10_024;
 pub const BAD_STATEID: u32 = 10_025;
+pub const NOT_SAME: u32 = 10_027;
 pub const SYMLINK: u32 = 10_029;
 pub const ATTRNOTSUPP: u32 = 10_032;
 pub const NO_GRACE: u32 = 10_033;
@@ -65,7 +67,7 @@ const TABLE: [(u32, &str, c_int); 92] = [
     (10_006, "SERVERFAULT", libc::EIO),
     (10_007, "BADTYPE", libc::EINVAL),
     (DELAY, "DELAY", libc::EAGAIN),
-    (10_009, "SAME", libc::EIO),
+    (SAME, "SAME", libc::EIO),
     (DENIED, "DENIED", libc::EAGAIN),
     (EXPIRED, "EXPIRED", libc::EIO),
     (10_012, "LOCKED", libc::EAGAIN),
@@ -83,7 +85,7 @@ const TABLE: [(u32, &str, c_int); 92] = [
     (OLD_STATEID, "OLD_STATEID", libc::EIO),
     (BAD_STATEID, "BAD_STATEID", libc::EIO),
     (10_026, "BAD_SEQID", libc::EIO),
-    (10_027, "NOT_SAME", libc::EIO),
+    (NOT_SAME, "NOT_SAME", libc::EIO),
     (10_028, "LOCK_RANGE", libc::EINVAL),
     (SYMLINK, "SYMLINK", libc::ELOOP),
     (10_030, "RESTOREFH", libc::EIO),

@@ -7,8 +7,12 @@ use super::objects::Found;
 use super::open::{Claim, Create, OpenOwner, Opened};
 use super::owner::Names;
 use super::stateid::StateId;
-use crate::attributes::Handle;
+use crate::attributes::{Handle, SetAttributes, SetTimes};
 use crate::error::Result;
+
+/// The times of a file that was made just now.
+const NOW: SetAttributes =
+    SetAttributes { mode: None, uid: None, gid: None, size: None, times: Some(SetTimes::Now) };
 
 impl Nfs {
     /// Opens a file: by its name in `place`, or, with another claim, `place` itself.
@@ -23,12 +27,19 @@ impl Nfs {
             compound.putfh(place);
             let owner = OpenOwner { client: self.client_id(), owner: &self.registration.owner.owner };
             compound.open(access, &owner, &create, &claim);
+            if let Create::Exclusive(..) = create {
+                // Servers keep the verifier in the times.
+                compound.setattr(&StateId::ANONYMOUS, &NOW);
+            }
             compound.getfh();
             compound.getattr(OBJECT);
         };
         let read = |results: &mut Results<'_>, names: &Names| {
             results.putfh()?;
             let opened = results.open()?;
+            if let Create::Exclusive(..) = create {
+                results.setattr().ok();
+            }
             // It is open, whatever follows.
             let found =
                 results.getfh().and_then(|handle| Ok((handle, results.getattr(names)?.attributes()?)));

@@ -94,6 +94,8 @@ fn works() {
         nfs.rename((&directory.0, b"f"), (&root.handle, b"g")).await?;
         nfs.link(&file.handle, &directory.0, b"h").await?;
         println!("statvfs {:?}", nfs.file_system(&root.handle).await?);
+        println!("unlink {}", nfs.remove(&root.handle, b"d", false).await.unwrap_err());
+        println!("rmdir {}", nfs.remove(&root.handle, b"g", true).await.unwrap_err());
         println!("access {:?}", nfs.access(&root.handle, 0x3f).await?);
         // Another session: the former is lost.
         let session = registration.current().unwrap();
@@ -103,7 +105,7 @@ fn works() {
         for (at, name) in
             [(root.handle, &b"g"[..]), (directory.0, b"h"), (directory.0, b"l"), (root.handle, b"d")]
         {
-            nfs.remove(&at, name).await?;
+            nfs.remove(&at, name, name == b"d").await?;
         }
         Ok(())
     };

@@ -4,6 +4,7 @@
 mod abi;
 mod attributes;
 mod client;
+mod dialect;
 mod error;
 mod executor;
 #[cfg(all(any(test, fuzzing), not(libnfs_abi = "13")))]

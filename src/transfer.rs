@@ -1,5 +1,6 @@
 //! What READ and WRITE say, in every dialect.
 
+use crate::error::Error;
 use crate::io::Destination;
 
 /// How far a WRITE has gone when it is answered (stable_how).
@@ -45,6 +46,8 @@ impl WriteReply {
 pub struct ReadReply {
     /// The server is busy: nothing was read, the call is to be made again later.
     pub busy: bool,
+    /// Nothing was read since the server takes it for an invalid argument, perhaps because the file ends in front of it.
+    pub invalid: Option<Error>,
     pub count: usize,
     /// The file ends behind these bytes.
     pub eof: bool,

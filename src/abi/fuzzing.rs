@@ -34,7 +34,8 @@ use crate::error::Result;
 use crate::io::{Block, Source, Stream};
 use crate::rpc::Credential;
 use crate::rpc::fuzzing::{Bench, record, reply};
-use crate::v3::{Creation, Lock, LockCall, LockManager, LockOwner, Mount, Nfs, PortMapper, Stability};
+use crate::transfer::Stability;
+use crate::v3::{Creation, Lock, LockCall, LockManager, LockOwner, Mount, Nfs, PortMapper};
 
 /// Runs `operation` on a bench and answers its calls with `body`: as the result of a success, or with a header of its
 /// own where the input brings one.

@@ -10,8 +10,8 @@ use super::inode::Inode;
 use super::walk::Object;
 use super::{Client, File, LastLink, Session};
 use crate::attributes::{Attributes, FileSystem, FileType, Handle, SetAttributes, SetTimes, Time};
+use crate::dialect::Nfs;
 use crate::error::{Error, Result};
-use crate::v3::Nfs;
 
 impl Client {
     pub async fn stat(self: Arc<Self>, path: Vec<u8>, last: LastLink) -> Result<Attributes> {
@@ -68,7 +68,7 @@ impl Client {
     /// the server restarts.
     pub(super) async fn set(&self, session: &Session, object: &Handle, set: &SetAttributes) -> Result<()> {
         match session.mounted.inodes.find(object) {
-            None => session.setattr(object, set).await,
+            None => session.setattr(object, None, set).await,
             Some(inode) => Box::pin(self.set_open(session, &inode, set)).await,
         }
     }
@@ -80,12 +80,12 @@ impl Client {
                 Err(error) if !is_final(&error) => return Err(error),
                 _ => {} // told to those who have written
             }
-            return session.setattr(&inode.handle, set).await;
+            return session.setattr(&inode.handle, Some(&inode.state), set).await;
         };
         self.wait_for(session, inode.order.barrier()).await?;
         let _alone = self.wait_for(session, inode.order.exclusive()).await?;
         inode.pages.invalidate();
-        let result = session.setattr(&inode.handle, set).await;
+        let result = session.setattr(&inode.handle, Some(&inode.state), set).await;
         inode.pages.invalidate();
         if result.is_ok() {
             inode.unstable.forget(size..u64::MAX);

@@ -14,11 +14,12 @@ use super::inode::{Inode, Lost};
 use super::mount::Mounted;
 use super::session::{Session, Shared};
 use super::{Client, File};
+use crate::dialect::Nfs;
 use crate::error::{Error, Result};
 use crate::executor::{Promise, all};
 use crate::io::Source;
 use crate::sync::lock;
-use crate::v3::{Nfs, Stability};
+use crate::transfer::Stability;
 
 /// Memory that a context may retain, with what is on its way and will have to be, bytes. A write for which there is no
 /// room makes some before it is sent.

@@ -9,10 +9,11 @@ use super::mount::Mounted;
 use super::session::{Session, Shared};
 use super::stability::is_timed;
 use super::{Client, File};
+use crate::dialect::{Nfs, Reading, Writing};
 use crate::error::{Error, Result};
 use crate::io::{Block, Destination, Source};
 use crate::rpc::Backoff;
-use crate::v3::{Nfs, ReadReply, Reading, Stability, WriteReply, Writing};
+use crate::transfer::{ReadReply, Stability, WriteReply};
 
 /// Pieces of one transfer that are in flight at a time.
 const WINDOW: usize = 32;
@@ -87,7 +88,7 @@ impl Client {
             return Ok(0);
         }
         let length = to.len();
-        let reply = session.nfs.read(&inode.handle, offset, to, session.nfs.deadline).done().await?;
+        let reply = session.nfs.read(inode.file(), offset, to, session.nfs.deadline()).done().await?;
         if self.is_complete(session, inode, &reply, length) {
             return Ok(reply.count);
         }
@@ -112,7 +113,7 @@ impl Client {
                 let (at, length) = (next, window.len());
                 next += length as u64;
                 let deadline = session.nfs.deadline_of_piece();
-                let reading = session.nfs.read(&inode.handle, at, window, deadline);
+                let reading = session.nfs.read(inode.file(), at, window, deadline);
                 flight.push_back(Piece { at, length, reading });
             }
             let Some(Piece { at, length, reading }) = flight.pop_front() else { return Ok(total) };
@@ -159,7 +160,7 @@ impl Client {
                 self.commit(session, inode).await?;
                 let Some(whole) = front.join(rest) else { return Ok(total + reply.count) };
                 (front, total) = (Destination::default(), 0);
-                reply = session.nfs.read(&inode.handle, at, whole, deadline).done().await?;
+                reply = session.nfs.read(inode.file(), at, whole, deadline).done().await?;
                 continue;
             }
             if let Some(error) = reply.invalid.take() {
@@ -169,7 +170,7 @@ impl Client {
             if is_whole(&reply, length - total) {
                 return Ok(total + reply.count);
             }
-            if reply.busy && !backoff.wait(&session.nfs.transport, deadline).await {
+            if reply.busy && !backoff.wait(session.nfs.transport(), deadline).await {
                 return Err(busy());
             }
             total += reply.count;
@@ -178,7 +179,7 @@ impl Client {
                 Some(front) => front,
                 None => return Ok(total),
             };
-            reply = session.nfs.read(&inode.handle, at + total as u64, rest, deadline).done().await?;
+            reply = session.nfs.read(inode.file(), at + total as u64, rest, deadline).done().await?;
         }
     }
 
@@ -287,7 +288,7 @@ impl Client {
         let mut copy = None;
         let outcome = if from.len() <= piece {
             let deadline = nfs.deadline_of_piece();
-            let writing = nfs.write(&inode.handle, offset, from.clone(), stability, deadline);
+            let writing = nfs.write(inode.file(), offset, from.clone(), stability, deadline);
             if stability == Stability::Unstable && !from.is_owned() {
                 self.reactor.flush();
                 copy = Some(self.owned(from)?); // while the server is at work
@@ -335,7 +336,7 @@ impl Client {
         }
         let of_all = (!outcome.restarted).then_some(verifier);
         let now = || self.reactor.now();
-        if inode.unstable.retain(offset, data, of_all, life, &nfs.credential, now) {
+        if inode.unstable.retain(offset, data, of_all, life, nfs.credential(), now) {
             self.note_of_file_system(mounted, inode, verifier);
         }
         if outcome.restarted {
@@ -373,7 +374,7 @@ async fn write_pieces(
         while failed.is_none() && flight.len() < WINDOW && sent < from.len() {
             let (data, at) = (from.slice(sent, piece), offset + sent as u64);
             sent += data.len();
-            let writing = nfs.write(&inode.handle, at, data.clone(), stability, nfs.deadline_of_piece());
+            let writing = nfs.write(inode.file(), at, data.clone(), stability, nfs.deadline_of_piece());
             flight.push_back((writing, at, data));
         }
         let Some((writing, at, data)) = flight.pop_front() else { break };
@@ -423,7 +424,7 @@ pub(super) async fn write_on(
         if !reply.busy {
             done += reply.count;
             outcome = WriteOutcome::and(outcome, WriteOutcome::of(&reply));
-        } else if !backoff.wait(&nfs.transport, deadline).await {
+        } else if !backoff.wait(nfs.transport(), deadline).await {
             return Err(busy());
         }
         if done >= data.len()
@@ -432,7 +433,7 @@ pub(super) async fn write_on(
             return Ok(outcome);
         }
         let rest = data.slice(done, data.len());
-        let writing = nfs.write(&inode.handle, at + done as u64, rest, stability, deadline);
+        let writing = nfs.write(inode.file(), at + done as u64, rest, stability, deadline);
         reply = check(writing.done().await?, stability)?;
     }
 }

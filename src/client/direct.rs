@@ -6,11 +6,12 @@ use super::commit::Reservation;
 use super::data::{WriteOutcome, Written, check, write_on};
 use super::session::{Session, Shared};
 use super::{Client, File};
+use crate::dialect::InSlot;
 use crate::error::{Error, Result};
 use crate::executor::{Call, CallOperation, End};
 use crate::io::{Destination, Source};
 use crate::rpc::Answer;
-use crate::v3::{ReadReply, Stability, WriteReply};
+use crate::transfer::{ReadReply, Stability, WriteReply};
 
 /// Where data is read or written.
 #[derive(Clone, Copy)]
@@ -79,10 +80,11 @@ impl Client {
             let shared = shared.ok().filter(with_one_call);
             let claim = shared.and_then(|_| Claim::new(&file, place)).filter(|claim| claim.fits(to.len()));
             let Some((shared, claim)) = shared.zip(claim) else { return Ok::<_, Error>(Some((to, done))) };
-            let (offset, length) = (claim.offset, to.len());
-            let read = Read { client: self.clone(), claim, shared: shared.clone(), length };
+            let Some(slot) = shared.nfs.slot() else { return Ok(Some((to, done))) };
+            let (offset, length, in_slot) = (claim.offset, to.len(), shared.nfs.in_slot(&slot));
+            let read = Read { client: self.clone(), claim, shared: shared.clone(), length, in_slot };
             let call = CallOperation::begin(&self.executor, read, done)?;
-            shared.nfs.submit_read(&file.handle, offset, to, call);
+            shared.nfs.submit_read(slot, file.inode.file(), offset, to, call);
             Ok(None)
         })?;
         match (left, place) {
@@ -117,15 +119,18 @@ impl Client {
             let shared = shared.ok().filter(with_one_call);
             let claim = shared.and_then(|_| Claim::new(&file, place)).filter(|claim| claim.fits(from.len()));
             let Some((shared, claim)) = shared.zip(claim) else { return Ok::<_, Error>(Some((from, done))) };
+            let Some(slot) = shared.nfs.slot() else { return Ok(Some((from, done))) };
             let Some(order) = Order::enter(&file) else { return Ok(Some((from, done))) };
+            let in_slot = shared.nfs.in_slot(&slot);
             file.inode.pages.invalidate();
             let (offset, stability, data) = (claim.offset, self.stability(&file, &from), from.clone());
             let (client, own, life) = (self.clone(), shared.clone(), shared.mounted.lives.current());
             let _reservation = self.reserve(&from, stability);
             let order = Some(order);
-            let write = Write { client, claim, order, shared: own, data, stability, life, _reservation };
+            let write =
+                Write { client, claim, order, shared: own, data, stability, life, in_slot, _reservation };
             let call = CallOperation::begin(&self.executor, write, done)?;
-            shared.nfs.submit_write(&file.handle, offset, from, stability, call);
+            shared.nfs.submit_write(slot, file.inode.file(), offset, from, stability, call);
             Ok(None)
         })?;
         match (left, place) {
@@ -144,6 +149,7 @@ struct Read {
     claim: Claim,
     shared: Arc<Shared>,
     length: usize,
+    in_slot: InSlot,
 }
 
 impl Call for Read {
@@ -151,7 +157,7 @@ impl Call for Read {
     type Reply = ReadReply;
 
     fn read(&self, answer: Answer<'_>) -> Result<ReadReply> {
-        ReadReply::read(answer, self.claim.offset)
+        self.in_slot.read(answer, self.claim.offset)
     }
 
     fn end(self, reply: Result<ReadReply>) -> End<usize> {
@@ -210,6 +216,7 @@ struct Write {
     stability: Stability,
     /// The life of the server that it was sent in.
     life: u64,
+    in_slot: InSlot,
     _reservation: Reservation,
 }
 
@@ -218,7 +225,7 @@ impl Call for Write {
     type Reply = WriteReply;
 
     fn read(&self, answer: Answer<'_>) -> Result<WriteReply> {
-        WriteReply::read(&answer, self.data.len())
+        self.in_slot.write(&answer, self.data.len())
     }
 
     fn end(mut self, reply: Result<WriteReply>) -> End<usize> {

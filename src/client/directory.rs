@@ -7,9 +7,9 @@ use super::entries::{Entries, Entry};
 use super::mount::MountLife;
 use super::{Client, LastLink, Session};
 use crate::attributes::{Attributes, Handle};
+use crate::dialect::{DirEntry, Nfs, PageEnd, Place};
 use crate::error::{Error, Result};
 use crate::executor::all;
-use crate::v3::{DirEntry, Nfs, PageEnd, Place};
 
 /// Bytes of a reply when nothing else is set: large, so that round trips are few.
 const REPLY_BYTES: u32 = 512 << 10;

@@ -12,9 +12,10 @@ use super::path::{is_normal, last_of};
 use super::walk::Object;
 use super::{Client, Session};
 use crate::attributes::Handle;
+use crate::dialect::Nfs;
 use crate::error::Result;
 use crate::sync::{lock, try_lock};
-use crate::v3::{Export, Mount, Nfs};
+use crate::v3::{Export, Mount};
 
 /// How long a refusal to mount a nested export holds: as long as the server cache.
 const REFUSAL_LIFE: Duration = Duration::from_secs(10);

@@ -11,9 +11,11 @@ use super::mount::MountLife;
 use super::walk::Object;
 use super::{Client, LastLink, Session};
 use crate::attributes::{Attributes, FileType, Handle, SetAttributes, SetTimes};
+use crate::dialect::{self, Access, Nfs};
 use crate::error::{Error, Result};
 use crate::executor::{AsyncMutex, AsyncMutexGuard};
-use crate::v3::{Creation, Nfs};
+use crate::v3::Creation;
+use crate::v4;
 
 /// An open file: what one handle has of its own. What all handles of the file share is its [`Inode`].
 pub struct File {
@@ -29,6 +31,8 @@ pub struct File {
     pub(super) errors: ErrorCursor,
     /// A write through it was refused because the server has the file no more.
     pub(super) is_gone: AtomicBool,
+    /// The server keeps state for it, which is to be given back.
+    pub(super) has_state: AtomicBool,
     /// If it is open for writing.
     pub(super) writer: Option<Writer>,
     /// Where the last read ended.
@@ -36,8 +40,12 @@ pub struct File {
     pub(super) locking: Locking,
 }
 
-/// A file that is being opened, and what the server has said of it.
-type Opened = (Handle, Option<Attributes>);
+/// A file that is being opened, what the server has said of it, and what it keeps for it.
+struct Opened {
+    handle: Handle,
+    attributes: Option<Attributes>,
+    state: Option<v4::Opened>,
+}
 
 /// The position of an open file.
 #[derive(Default)]
@@ -59,13 +67,17 @@ impl Position {
 
 impl File {
     fn new(client: &Client, session: &Session, opened: Opened, flags: c_int, path: &[u8]) -> Arc<Self> {
-        let (handle, attributes) = opened;
+        let Opened { handle, attributes, state } = opened;
         let fsid = attributes.as_ref().map_or(session.mounted.fsid, |attributes| attributes.fsid);
         let inode = session.mounted.inodes.open(&handle, fsid);
         if session.policy.is_some() {
             inode.pages.invalidate();
         }
+        if let Some(state) = &state {
+            inode.state.opened(state, access(flags));
+        }
         Arc::new(Self {
+            has_state: AtomicBool::new(state.is_some()),
             client: client.id(),
             mount: session.mounted.life.clone(),
             handle,
@@ -134,6 +146,11 @@ pub(super) fn writes(flags: c_int) -> bool {
     flags & libc::O_ACCMODE != libc::O_RDONLY
 }
 
+fn access(flags: c_int) -> Access {
+    let mode = flags & libc::O_ACCMODE;
+    Access { reads: mode != libc::O_WRONLY, writes: mode != libc::O_RDONLY }
+}
+
 impl Client {
     /// Opens `path` with the flags of open(2). A file that O_CREAT makes gets `mode`.
     pub async fn open(self: Arc<Self>, path: Vec<u8>, flags: c_int, mode: u32) -> Result<Arc<File>> {
@@ -145,7 +162,7 @@ impl Client {
                 client.open_existing(&session, object, flags).await?
             } else if flags & libc::O_EXCL != 0 {
                 let place = client.parent(&session, path).await?;
-                session.create_new(&place.directory, place.name, &new_file(mode)).await?
+                session.create_new(&place.directory, place.name, &new_file(mode), access(flags)).await?
             } else {
                 client.open_or_create(&session, path, flags, mode).await?
             };
@@ -167,14 +184,13 @@ impl Client {
             if path.ends_with(b"/") {
                 return Err(Error::new(libc::ENOTDIR, "a file's name does not end in a slash"));
             }
-            let (handle, attributes) = session.create(&directory, name, &new_file(mode)).await?;
-            let is_empty = attributes.as_ref().is_some_and(|attributes| attributes.size == 0);
-            if flags & libc::O_TRUNC != 0 && writes(flags) && !is_empty {
-                // Another client has made it meanwhile.
-                let set = SetAttributes { size: Some(0), ..SetAttributes::default() };
-                self.set(session, &handle, &set).await?;
-            }
-            return Ok((handle, attributes));
+            let opened = session.create(&directory, name, &new_file(mode), access(flags)).await?;
+            let is_empty = opened.attributes.as_ref().is_some_and(|attributes| attributes.size == 0);
+            // Another client may have made it meanwhile.
+            return match flags & libc::O_TRUNC != 0 && writes(flags) && !is_empty {
+                true => self.truncated(session, opened, flags).await,
+                false => Ok(opened),
+            };
         }
         let object = walked.object()?;
         if object.attributes.kind == FileType::Directory {
@@ -187,7 +203,7 @@ impl Client {
         match self.open_existing(session, object, flags).await {
             Err(error) if error.errno() == libc::EACCES && writes(flags) => {
                 // ACCESS does not tell whose fault it is, the user's or the export's; a change of nothing does.
-                let changed = session.nfs.setattr(&handle, &SetAttributes::default()).await;
+                let changed = session.nfs.setattr(&handle, None, &SetAttributes::default()).await;
                 Err(changed.err().filter(|why| why.errno() == libc::EROFS).unwrap_or(error))
             }
             opened => opened,
@@ -214,6 +230,12 @@ impl Client {
         }
         self.trim_buffers();
         self.release_locks(&file).await;
+        if file.has_state.swap(false, Ordering::Relaxed)
+            && let Ok(session) = self.session_of(&file)
+        {
+            // What the server says of it concerns nobody: nothing is lost by it.
+            let _told = session.nfs.release(&file.handle, &file.inode.state, access(file.flags)).await;
+        }
         stable.map_err(|error| error.during("close").at(&file.path))
     }
 
@@ -276,46 +298,90 @@ impl Client {
             libc::O_WRONLY => libc::W_OK,
             _ => libc::R_OK | libc::W_OK,
         };
-        let granted = needed == libc::R_OK && everyone_may_read(&object);
-        if !granted && !session.may_grant(&object, needed).await? {
-            return Err(Error::new(libc::EACCES, "permission denied"));
+        let opened = match kind {
+            FileType::Regular => session.nfs.open(&object.handle, access(flags)).await?,
+            _ => None,
+        };
+        let Object { handle, attributes } = object.clone();
+        let opened = match opened {
+            // The server has looked at the permissions.
+            Some(opened) => Opened { handle, attributes: Some(attributes), state: opened.state },
+            None => {
+                let granted = needed == libc::R_OK && everyone_may_read(&object);
+                if !granted && !session.may_grant(&object, needed).await? {
+                    return Err(Error::new(libc::EACCES, "permission denied"));
+                }
+                Opened { handle, attributes: Some(attributes), state: None }
+            }
+        };
+        match flags & libc::O_TRUNC != 0 && writes(flags) {
+            true => self.truncated(session, opened, flags).await,
+            false => Ok(opened),
         }
-        if flags & libc::O_TRUNC != 0 && writes(flags) {
-            let set = SetAttributes { size: Some(0), ..SetAttributes::default() };
-            self.set(session, &object.handle, &set).await?;
+    }
+
+    /// The same file, empty. If that fails it is not open.
+    async fn truncated(&self, session: &Session, opened: Opened, flags: c_int) -> Result<Opened> {
+        let set = SetAttributes { size: Some(0), ..SetAttributes::default() };
+        match (self.set(session, &opened.handle, &set).await, &opened.state) {
+            (Ok(()), _) => Ok(opened),
+            (Err(error), None) => Err(error),
+            (Err(error), Some(state)) => {
+                let inode = session.mounted.inodes.open(&opened.handle, session.mounted.fsid);
+                inode.state.opened(state, access(flags));
+                let _told = session.nfs.release(&opened.handle, &inode.state, access(flags)).await;
+                Err(error)
+            }
         }
-        Ok((object.handle, Some(object.attributes)))
     }
 }
 
 impl Session {
     /// Makes a file, or opens one that is there; with its size, if the server tells.
-    async fn create(&self, directory: &Handle, name: &[u8], set: &SetAttributes) -> Result<Opened> {
-        let (handle, attributes) = self.make_file(directory, name, set, Creation::Unchecked).await?;
-        match handle {
-            Some(handle) => Ok((handle, attributes)),
-            None => self.nfs.lookup(directory, name).await,
-        }
+    async fn create(
+        &self,
+        directory: &Handle,
+        name: &[u8],
+        set: &SetAttributes,
+        access: Access,
+    ) -> Result<Opened> {
+        let made = self.make_file(directory, name, set, Creation::Unchecked, access).await?;
+        self.opened(made, directory, name).await
     }
 
     /// Makes a file; EEXIST when the name is taken. The server tells by a verifier whether that was this call itself,
     /// sent before.
-    async fn create_new(&self, directory: &Handle, name: &[u8], set: &SetAttributes) -> Result<Opened> {
+    async fn create_new(
+        &self,
+        directory: &Handle,
+        name: &[u8],
+        set: &SetAttributes,
+        access: Access,
+    ) -> Result<Opened> {
         let lacks_exclusive = &self.mounted.lacks_exclusive;
         if !lacks_exclusive.load(Ordering::Relaxed) {
-            match self.make_file(directory, name, set, Creation::exclusive()).await {
+            match self.make_file(directory, name, set, Creation::exclusive(), access).await {
                 Err(error) if Nfs::lacks_exclusive(&error) => lacks_exclusive.store(true, Ordering::Relaxed),
                 made => {
-                    let handle = self.handle_of(made?.0, directory, name).await?;
+                    let made = made?;
+                    if !made.is_bare {
+                        return self.opened(made, directory, name).await;
+                    }
+                    let handle = self.handle_of(made.handle, directory, name).await?;
                     // Servers keep the verifier in the times.
                     let set = SetAttributes { times: Some(SetTimes::Now), ..*set };
-                    self.setattr(&handle, &set).await?;
-                    return Ok((handle, None));
+                    self.setattr(&handle, None, &set).await?;
+                    return Ok(Opened { handle, attributes: None, state: made.state });
                 }
             }
         }
-        let made = self.make_file(directory, name, set, Creation::Guarded).await?;
-        Ok((self.handle_of(made.0, directory, name).await?, made.1))
+        let made = self.make_file(directory, name, set, Creation::Guarded, access).await?;
+        self.opened(made, directory, name).await
+    }
+
+    async fn opened(&self, made: dialect::Opened, directory: &Handle, name: &[u8]) -> Result<Opened> {
+        let handle = self.handle_of(made.handle, directory, name).await?;
+        Ok(Opened { handle, attributes: made.attributes, state: made.state })
     }
 
     /// Servers may leave the handle out.

@@ -78,6 +78,7 @@ impl File {
             position,
             errors: inode.errors.cursor(),
             is_gone: AtomicBool::new(false),
+            has_state: AtomicBool::new(false),
             writer: writes(self.flags).then(|| inode.open_for_writing()),
             inode,
             read_to: AtomicU64::new(0),

@@ -221,7 +221,7 @@ impl Client {
         at: Span,
     ) -> Result<(Arc<Mounted>, Lock, Option<Instant>)> {
         let session = self.session_of(file)?;
-        let deadline = session.nfs.deadline;
+        let deadline = session.nfs.deadline();
         let base = match at.whence {
             libc::SEEK_SET => 0,
             libc::SEEK_CUR => {

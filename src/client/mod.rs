@@ -17,6 +17,7 @@ mod inode;
 mod lock_manager;
 mod locks;
 mod mount;
+mod mount4;
 mod names;
 mod namespace;
 mod path;

@@ -20,6 +20,7 @@ use crate::io::{Connecting, PortKind, resolve};
 use crate::rpc::Transport;
 use crate::sync::lock;
 use crate::v3::{Export, Mount, Nfs, PORTMAPPER_PORT, PortMapper};
+use crate::v4::{Caller, Registration};
 
 /// How long connecting and mounting may take when no timeout is set.
 const DEFAULT_TIME: Duration = Duration::from_secs(60);
@@ -61,6 +62,8 @@ pub struct Mounted {
     pub nested: Arc<Nested>,
     /// A connection to the mount service, as long as somebody who has many questions keeps it.
     pub mount_connection: Mutex<Weak<Mount>>,
+    /// How an NFSv4 server knows the mount.
+    pub registration: Option<Arc<Registration>>,
 }
 
 /// Whether a mount has ended: what was opened on it is not to be used any more, whatever is mounted later.
@@ -114,6 +117,7 @@ impl Client {
             (mounted.transport.supervise(), mounted.nfs_service, mounted.source_port);
         let mounted = Arc::new(mounted);
         let service = Service::Nfs { mounted: Arc::downgrade(&mounted) };
+        self.keep_registration(&mounted)?;
         self.replace_mount(Some(mounted));
         self.tell_retry();
         let supervisor = Supervisor { client, supervision, service, address, port, tries };
@@ -147,6 +151,7 @@ impl Client {
             directories: DirectoryCache::default(),
             nested: Arc::new(nested),
             mount_connection: Mutex::default(),
+            registration: None,
         };
         self.begin_mount(mounted, -1)
     }
@@ -160,8 +165,8 @@ impl Client {
         if lock(&self.mounted).is_some() {
             return Err(Error::new(libc::EPERM, "the context has a mount already"));
         }
-        if self.settings().version != Nfs::VERSION {
-            return Err(Error::new(libc::ENOSYS, "NFS version 4 is not there yet"));
+        if self.settings().version == 4 {
+            return Box::pin(self.establish_v4(server, export, deadline)).await;
         }
         let key = {
             let (server, export, settings) = (server.to_vec(), export.to_vec(), self.settings());
@@ -247,25 +252,9 @@ impl Client {
         if attributes.kind != FileType::Directory {
             return Err(Error::new(libc::ENOTDIR, "what the server exports is not a directory"));
         }
-        Ok(Mounted {
-            life: MountLife::default(),
-            transport,
-            inodes: Inodes::new(self.retained.clone()),
-            lives: Lives::default(),
-            root,
-            fsid: attributes.fsid,
-            limits: limits.map(sensible)?,
-            server: Vec::new(),
-            export: without_last_slashes(export).to_vec(),
-            mount_service,
-            nfs_service,
-            source_port,
-            lacks_exclusive: AtomicBool::new(false),
-            locks: Locks::default(),
-            directories: DirectoryCache::default(),
-            nested: nested.clone(),
-            mount_connection: Mutex::default(),
-        })
+        let service = (nfs_service, source_port);
+        let mounted = Mounted::new(self, transport, service, root, attributes.fsid, limits?, export);
+        Ok(Mounted { mount_service, nested: nested.clone(), ..mounted })
     }
 
     pub(super) fn connect(
@@ -347,6 +336,11 @@ impl Client {
             self.settle_all(&session, deadline).await;
         }
         let tell = async {
+            if let Some(registration) = &mounted.registration {
+                let (transport, credential) = (&mounted.transport, &self.credential()?);
+                let caller = Caller { transport, credential, deadline: Some(deadline) };
+                return caller.end(registration).await;
+            }
             let mount = self.mount_client(mounted.mount_service, deadline).await?;
             mount.umnt(&mounted.export).await
         };
@@ -364,26 +358,9 @@ impl Client {
 impl Client {
     /// Takes what is at the other end of a connection for a server that has been mounted from.
     pub fn adopt(&self, stream: crate::io::Stream, root: &[u8], limits: Limits) -> Result<()> {
-        let (mount_service, nfs_service, source_port) = (stream.peer(), stream.peer(), stream.local_port());
-        let mounted = Mounted {
-            life: MountLife::default(),
-            transport: Transport::new(&self.reactor, stream),
-            inodes: Inodes::new(self.retained.clone()),
-            lives: Lives::default(),
-            root: Handle::new(root)?,
-            fsid: 1,
-            limits: sensible(limits),
-            server: Vec::new(),
-            export: b"/export".to_vec(),
-            mount_service,
-            nfs_service,
-            source_port,
-            lacks_exclusive: AtomicBool::new(false),
-            locks: Locks::default(),
-            directories: DirectoryCache::default(),
-            nested: Arc::default(),
-            mount_connection: Mutex::default(),
-        };
+        let service = (stream.peer(), stream.local_port());
+        let transport = Transport::new(&self.reactor, stream);
+        let mounted = Mounted::new(self, transport, service, Handle::new(root)?, 1, limits, b"/export");
         *lock(&self.mounted) = Some(Arc::new(mounted));
         Ok(())
     }
@@ -419,6 +396,38 @@ pub async fn exports(client: Arc<Client>, server: Vec<u8>) -> Result<Vec<Export>
 }
 
 impl Mounted {
+    /// A mount with nothing in it so far. Where the service is comes with the port that it was connected to from.
+    pub fn new(
+        client: &Client,
+        transport: Transport,
+        (nfs_service, source_port): (SocketAddr, u16),
+        root: Handle,
+        fsid: u64,
+        limits: Limits,
+        export: &[u8],
+    ) -> Self {
+        Self {
+            life: MountLife::default(),
+            transport,
+            inodes: Inodes::new(client.retained.clone()),
+            lives: Lives::default(),
+            root,
+            fsid,
+            limits: sensible(limits),
+            server: Vec::new(),
+            export: without_last_slashes(export).to_vec(),
+            mount_service: nfs_service,
+            nfs_service,
+            source_port,
+            lacks_exclusive: AtomicBool::new(false),
+            locks: Locks::default(),
+            directories: DirectoryCache::default(),
+            nested: Arc::default(),
+            mount_connection: Mutex::default(),
+            registration: None,
+        }
+    }
+
     /// The way to every directory is looked up anew. True if some were known.
     pub fn forget_places(&self) -> bool {
         self.directories.clear() | self.nested.forget()

@@ -5,8 +5,9 @@
 use super::Session;
 use super::directory_cache::DirectoryCache;
 use crate::attributes::{FileType, Handle, SetAttributes};
+use crate::dialect::{Access, Created, FileState, Opened};
 use crate::error::Result;
-use crate::v3::{Created, Creation};
+use crate::v3::Creation;
 
 /// A change under way. What was known of the name is forgotten when it begins, and again when it ends or is given up: a
 /// LOOKUP meanwhile may have found either state.
@@ -46,9 +47,10 @@ impl Session {
         name: &[u8],
         set: &SetAttributes,
         how: Creation,
-    ) -> Result<Created> {
+        access: Access,
+    ) -> Result<Opened> {
         let _changing = Changing::begin(self, directory, Some(name));
-        self.nfs.create(directory, name, set, how).await
+        self.nfs.create(directory, name, set, how, access).await
     }
 
     pub(super) async fn mkdir(
@@ -105,11 +107,16 @@ impl Session {
         self.nfs.link(file, directory, name).await
     }
 
-    /// Changes attributes. Who was allowed to search a directory may not be any more: that is asked anew.
-    pub(super) async fn setattr(&self, object: &Handle, set: &SetAttributes) -> Result<()> {
+    /// Changes attributes; `state` is that of the object, if it is an open file. Who was allowed to search a directory may not be any more: that is asked anew.
+    pub(super) async fn setattr(
+        &self,
+        object: &Handle,
+        state: Option<&FileState>,
+        set: &SetAttributes,
+    ) -> Result<()> {
         let permissions = set.mode.is_some() || set.uid.is_some() || set.gid.is_some();
         let _changing = permissions.then(|| Changing::begin(self, object, None));
-        self.nfs.setattr(object, set).await
+        self.nfs.setattr(object, state, set).await
     }
 }
 

@@ -144,7 +144,8 @@ impl Client {
                 Service::Nfs { mounted } => {
                     let server = mounted.upgrade().map(|mounted| mounted.server.clone()).unwrap_or_default();
                     let addresses = resolve(&self.reactor, &server, deadline).await?;
-                    let port = self.settings().nfs_port;
+                    let is_v4 = mounted.upgrade().is_some_and(|mounted| mounted.registration.is_some());
+                    let port = self.settings().nfs_port.or(is_v4.then_some(super::mount4::PORT));
                     self.find_nfs(addresses, port, deadline).await?
                 }
                 Service::LockManager { .. } => self.find_lock_manager(address, deadline).await?,

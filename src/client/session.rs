@@ -11,10 +11,10 @@ use super::path::last_of;
 use super::walk::Object;
 use super::{Client, File, Settings};
 use crate::attributes::{FileType, Handle};
+use crate::dialect::Nfs;
 use crate::error::{Error, Result};
 use crate::rpc::Credential;
 use crate::sync::lock;
-use crate::v3::Nfs;
 
 /// What one operation works with: the server as this caller may use it, until the operation is overdue, and the mount.
 pub struct Session {
@@ -57,7 +57,7 @@ impl Shared {
         if path.is_empty() {
             return Some(Directory { handle: mounted.root, fsid: mounted.fsid });
         }
-        match mounted.directories.get(path, &self.nfs.credential, now) {
+        match mounted.directories.get(path, self.nfs.credential(), now) {
             None if self.crosses => mounted.nested.root(path),
             known => known,
         }
@@ -92,7 +92,7 @@ impl Shared {
             let in_export = || self.mounted.nested.root(last_of(path).0).map(|root| root.handle);
             let is_in_root = self.crosses && in_export() == Some(*parent);
             let found = Found { path, directory, parent, is_in_root, generation };
-            self.mounted.directories.insert(&found, &self.nfs.credential, now);
+            self.mounted.directories.insert(&found, self.nfs.credential(), now);
         }
     }
 }
@@ -143,6 +143,7 @@ impl Client {
         let nfs = Nfs::new(
             mounted.transport.clone(),
             credential(&settings)?,
+            mounted.registration.clone(),
             settings.call_timeout(),
             self.reactor.clone(),
         );

@@ -27,6 +27,8 @@ pub struct Settings {
     pub poll_timeout: Option<Duration>,
     /// NFS version, 3 or 4.
     pub version: u32,
+    /// Minor version of NFS version 4; None for the highest that both sides have.
+    pub minor: Option<u32>,
     /// Port of the NFS service; None to ask the portmapper.
     pub nfs_port: Option<u16>,
     /// Port of the MOUNT service; None to ask the portmapper.
@@ -79,6 +81,7 @@ impl Settings {
             endless: -1,
             poll_timeout: Some(Duration::from_millis(100)),
             version: 3,
+            minor: None,
             nfs_port: None,
             mount_port: None,
             tcp_syncnt: 0,
@@ -167,7 +170,14 @@ impl Settings {
         let port = u16::try_from(number).ok();
         let size = u32::try_from(number).unwrap_or(0);
         match name {
-            b"version" if (3..=4).contains(&number) => self.version = size,
+            b"version" if (3..=4).contains(&number) => {
+                (self.version, self.minor) = (size, minor(value));
+                return if exact || self.minor.is_some() {
+                    Understood::Exactly
+                } else {
+                    Understood::As(number)
+                };
+            }
             b"uid" => self.uid = number as u32,
             b"gid" => self.gid = number as u32,
             b"nfsport" if port.is_some() => self.nfs_port = port.filter(|&port| port != 0),
@@ -233,6 +243,14 @@ fn atoi(text: &[u8]) -> (i32, bool) {
 }
 
 /// A time in tenths of a second, as mount(8) counts `timeo`; 0 and less stands for no limit.
+/// Of "4.1": that which follows the point.
+fn minor(version: &[u8]) -> Option<u32> {
+    match version {
+        [b'4', b'.', digit] if digit.is_ascii_digit() => Some((digit - b'0').into()),
+        _ => None,
+    }
+}
+
 fn deciseconds(tenths: i32) -> Option<Duration> {
     let tenths = u64::try_from(tenths).ok().filter(|&tenths| tenths > 0)?;
     Some(Duration::from_millis(100 * tenths))

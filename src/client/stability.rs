@@ -17,7 +17,7 @@ use super::{Client, File};
 use crate::error::Result;
 use crate::io::{BufferPool, Source, copy};
 use crate::sync::lock;
-use crate::v3::Stability;
+use crate::transfer::Stability;
 
 /// Synchronous writes up to this size are copied and may stay unstable, bytes.
 const COPIED: usize = 256 << 10;

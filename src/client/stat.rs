@@ -9,10 +9,11 @@ use super::path::{Normal, is_normal, last_of};
 use super::session::{Session, Shared};
 use super::walk::{LastLink, MOVED, Object, is_other_file_system};
 use crate::attributes::{Attributes, FileType, Handle};
+use crate::dialect::Nfs;
 use crate::error::{Error, Result};
 use crate::executor::{Call, CallOperation, End};
 use crate::rpc::Answer;
-use crate::v3::{Nfs, read_found};
+use crate::v3::read_found;
 
 impl Client {
     /// The attributes of what is at `path`. `done` gets them, as [`Client::spawn`] says.
@@ -29,7 +30,7 @@ impl Client {
             let normal_path = normal.as_ref().unwrap_or(&path);
             let parts = last_of(normal_path);
             let known = |shared: &Arc<Shared>| shared.known_parent(normal_path, parts, self.reactor.now());
-            let shared = shared.ok().filter(|_| !is_more);
+            let shared = shared.ok().filter(|shared| !is_more && shared.nfs.submits_lookups());
             let Some((shared, directory)) = shared.and_then(|shared| Some((shared, known(shared)?))) else {
                 return Ok::<_, Error>(Some((path, done)));
             };
@@ -116,7 +117,7 @@ impl Lookup {
     async fn walk(self, trusting: bool) -> Result<Attributes> {
         let Self { client, shared, deadline, path, normal, last, .. } = self;
         let mut session = Session::begin(shared);
-        session.nfs.deadline = deadline;
+        session.nfs.set_deadline(deadline);
         let (client, normal) = (&*client, normal.as_ref().unwrap_or(&path));
         let walk = client.on_paths_in(session, |session| async move {
             let object = client.walk_all(&session, normal.clone(), last, false, trusting).await?.object()?;

@@ -11,9 +11,9 @@ use super::directory_cache::Directory;
 use super::path::{Naming, Normal, inside, last_of, normalize, prepend, split};
 use super::{Client, Session};
 use crate::attributes::{Attributes, FileType, Handle};
+use crate::dialect::Nfs;
 use crate::error::{Error, Result};
 use crate::sync::lock;
-use crate::v3::Nfs;
 
 /// What happens to a symbolic link at the end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,11 +130,11 @@ impl Client {
         session: Session,
         operation: impl Fn(Session) -> F,
     ) -> Result<T> {
-        let (mounted, deadline) = (session.mounted.clone(), session.nfs.deadline);
+        let (mounted, deadline) = (session.mounted.clone(), session.nfs.deadline());
         match operation(session).await {
             Err(error) if error.errno() == libc::ESTALE && mounted.forget_places() => {
                 let mut again = self.session()?;
-                again.nfs.deadline = deadline;
+                again.nfs.set_deadline(deadline);
                 Box::pin(operation(again)).await
             }
             result => result,

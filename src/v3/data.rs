@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use nfs3_client::nfs3_types::nfs3::{self, NFS_PROGRAM, nfsstat3, stable_how};
+use nfs3_client::nfs3_types::nfs3::{self, NFS_PROGRAM, nfsstat3};
 use nfs3_client::nfs3_types::xdr_codec::Unpack;
 
 use super::nfs::Nfs;
@@ -13,6 +13,7 @@ use crate::attributes::Handle;
 use crate::error::{Error, Result};
 use crate::io::{Destination, Source};
 use crate::rpc::{Answer, CallClass, Completion, Message, Pending, Request, Sink, Split};
+use crate::transfer::{ReadReply, Stability, WriteReply};
 use crate::xdr::Reader;
 
 /// Longest READ or WRITE reply beside its data, bytes.
@@ -23,39 +24,6 @@ const WCC_ATTR: usize = 24;
 /// Body of a successful READ reply in front of the data, when it has attributes: status, flag, fattr3, count,
 /// eof, length.
 pub const USUAL_READ_BODY: usize = 4 + 4 + FATTR3 + 4 + 4 + 4;
-
-/// How far a WRITE has gone when it is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stability {
-    /// The server may still lose it: COMMIT makes it stable.
-    Unstable,
-    /// On stable storage.
-    FileSync,
-}
-
-/// What the server says of a WRITE.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WriteReply {
-    /// The server is busy: nothing was written, the call is to be made again later.
-    pub busy: bool,
-    pub count: usize,
-    pub stability: Stability,
-    /// Changes when the server may have lost unstable data.
-    pub verifier: [u8; 8],
-}
-
-/// What the server says of a READ.
-pub struct ReadReply {
-    /// The server is busy: nothing was read, the call is to be made again later.
-    pub busy: bool,
-    /// NFS3ERR_INVAL: nothing was read, perhaps because the file ends in front of it.
-    pub invalid: Option<Error>,
-    pub count: usize,
-    /// The file ends behind these bytes.
-    pub eof: bool,
-    /// The memory that the bytes are in, from its beginning on.
-    pub to: Option<Destination>,
-}
 
 /// A READ in flight, and where it reads.
 pub struct Reading(Pending, u64);
@@ -163,12 +131,8 @@ impl Nfs {
     ) -> Request {
         let mut message = self.call_on(memory, NFS_PROGRAM::NFSPROC3_WRITE, file);
         let (length, arguments) = (from.len(), message.arguments());
-        let stable = match stability {
-            Stability::Unstable => stable_how::UNSTABLE,
-            Stability::FileSync => stable_how::FILE_SYNC,
-        };
         arguments.extend_from_slice(&offset.to_be_bytes());
-        for word in [length as u32, stable as u32, length as u32] {
+        for word in [length as u32, stability.stable_how(), length as u32] {
             arguments.extend_from_slice(&word.to_be_bytes());
         }
         Request {
@@ -185,74 +149,67 @@ impl Nfs {
 impl Reading {
     pub async fn done(self) -> Result<ReadReply> {
         let Self(pending, offset) = self;
-        pending.read(|reply| ReadReply::read(reply, offset)).await
+        pending.read(|reply| read_reply(reply, offset)).await
     }
 }
 
-impl ReadReply {
-    /// The reply to a READ at `offset`.
-    pub fn read(reply: Answer<'_>, offset: u64) -> Result<Self> {
-        let mut reader = Reader::new(reply.body);
-        if let Err(error) = status(&mut reader) {
-            return Self::refused(error, reply.to);
-        }
-        let attributes: Option<&[u8; FATTR3]> = if reader.flag()? { Some(reader.array()?) } else { None };
-        let (count, eof, length) = (reader.u32()? as usize, reader.u32()? != 0, reader.u32()?);
-        let received = reply.received.unwrap_or(0);
-        let contradicts = count > received || count == 0 && received > 0;
-        if contradicts || length as usize != received {
-            return Err(Error::malformed(format!(
-                "the reply to READ says {count} bytes and brings {received}"
-            )));
-        }
-        let count = match attributes {
-            // Servers may bring more than the file has: their last block.
-            Some(attributes) if eof => count.min(size_in(attributes).saturating_sub(offset) as usize),
-            _ => count,
-        };
-        Ok(ReadReply { busy: false, invalid: None, count, eof, to: reply.to })
+/// The reply to a READ at `offset`.
+pub fn read_reply(reply: Answer<'_>, offset: u64) -> Result<ReadReply> {
+    let mut reader = Reader::new(reply.body);
+    if let Err(error) = status(&mut reader) {
+        return refused(error, reply.to);
     }
+    let attributes: Option<&[u8; FATTR3]> = if reader.flag()? { Some(reader.array()?) } else { None };
+    let (count, eof, length) = (reader.u32()? as usize, reader.u32()? != 0, reader.u32()?);
+    let received = reply.received.unwrap_or(0);
+    let contradicts = count > received || count == 0 && received > 0;
+    if contradicts || length as usize != received {
+        return Err(Error::malformed(format!("the reply to READ says {count} bytes and brings {received}")));
+    }
+    let count = match attributes {
+        // Servers may bring more than the file has: their last block.
+        Some(attributes) if eof => count.min(size_in(attributes).saturating_sub(offset) as usize),
+        _ => count,
+    };
+    Ok(ReadReply { busy: false, invalid: None, count, eof, to: reply.to })
+}
 
-    /// The reply with a status that is none of success.
-    #[cold]
-    fn refused(error: Error, to: Option<Destination>) -> Result<Self> {
-        let busy = is(&error, nfsstat3::NFS3ERR_JUKEBOX);
-        let invalid = match is(&error, nfsstat3::NFS3ERR_INVAL) {
-            true => Some(error),
-            false if busy => None,
-            false => return Err(error),
-        };
-        Ok(ReadReply { busy, invalid, count: 0, eof: false, to })
-    }
+/// The reply with a status that is none of success.
+#[cold]
+fn refused(error: Error, to: Option<Destination>) -> Result<ReadReply> {
+    let busy = is(&error, nfsstat3::NFS3ERR_JUKEBOX);
+    let invalid = match is(&error, nfsstat3::NFS3ERR_INVAL) {
+        true => Some(error),
+        false if busy => None,
+        false => return Err(error),
+    };
+    Ok(ReadReply { busy, invalid, count: 0, eof: false, to })
 }
 
 impl Writing {
     pub async fn done(self) -> Result<WriteReply> {
         let Self(pending, length) = self;
-        pending.read(|reply| WriteReply::read(&reply, length)).await
+        pending.read(|reply| write_reply(&reply, length)).await
     }
 }
 
-impl WriteReply {
-    /// The reply to a WRITE of `length` bytes.
-    pub fn read(reply: &Answer<'_>, length: usize) -> Result<Self> {
-        if is_busy(reply.body) {
-            return Ok(WriteReply { busy: true, count: 0, stability: Stability::Unstable, verifier: [0; 8] });
-        }
-        let mut reader = Reader::new(reply.body);
-        status(&mut reader)?;
-        skip_optional(&mut reader, WCC_ATTR)?;
-        skip_optional(&mut reader, FATTR3)?;
-        let (count, committed) = (reader.u32()? as usize, reader.u32()?);
-        let mut verifier = [0; 8];
-        verifier.copy_from_slice(reader.take(8)?);
-        if count > length {
-            return Err(Error::malformed(format!("the reply to WRITE of {length} bytes says {count}")));
-        }
-        let stability =
-            if committed == stable_how::UNSTABLE as u32 { Stability::Unstable } else { Stability::FileSync };
-        Ok(WriteReply { busy: false, count, stability, verifier })
+/// The reply to a WRITE of `length` bytes.
+pub fn write_reply(reply: &Answer<'_>, length: usize) -> Result<WriteReply> {
+    if is_busy(reply.body) {
+        return Ok(WriteReply::BUSY);
     }
+    let mut reader = Reader::new(reply.body);
+    status(&mut reader)?;
+    skip_optional(&mut reader, WCC_ATTR)?;
+    skip_optional(&mut reader, FATTR3)?;
+    let (count, committed) = (reader.u32()? as usize, reader.u32()?);
+    let mut verifier = [0; 8];
+    verifier.copy_from_slice(reader.take(8)?);
+    if count > length {
+        return Err(Error::malformed(format!("the reply to WRITE of {length} bytes says {count}")));
+    }
+    let stability = Stability::done(committed);
+    Ok(WriteReply { busy: false, count, stability, verifier })
 }
 
 pub(super) fn put_opaque(to: &mut Vec<u8>, bytes: &[u8]) {

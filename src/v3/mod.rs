@@ -14,7 +14,7 @@ mod shape;
 mod status;
 
 pub use acl::{Acl, AclEntry};
-pub use data::{ReadReply, Reading, Stability, WriteReply, Writing};
+pub use data::{Reading, Writing, read_reply, write_reply};
 #[cfg(any(test, fuzzing))]
 pub use data::{USUAL_READ_BODY, split_read};
 pub use mount::{Export, Mount, PORTMAPPER_PORT, PortMapper};

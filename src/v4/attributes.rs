@@ -173,6 +173,16 @@ impl Fattr {
         })
     }
 
+    /// Of an entry in a listing: none when the server cannot tell, or for a type that NFSv3 does not know.
+    pub fn listed(&self) -> Option<Attributes> {
+        self.attributes().ok().filter(|_| self.error.is_none())
+    }
+
+    /// What a listing shows: of a directory that something is mounted on, what is underneath.
+    pub fn listed_fileid(&self) -> u64 {
+        self.mounted_on.unwrap_or(self.fileid)
+    }
+
     pub fn file_system(&self) -> FileSystem {
         let ([available_files, free_files, total_files], [available_bytes, free_bytes, total_bytes]) =
             (self.files, self.space);

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::compound::Results;
 use super::io::{USUAL_READ_BODY, split_read};
@@ -41,7 +42,7 @@ pub type Reading = Transfer<ReadReply>;
 pub struct Writing(Transfer<WriteReply>, usize);
 
 impl InSlot {
-    fn new(nfs: &Nfs, slot: &TakenSlot) -> Self {
+    pub fn new(nfs: &Nfs, slot: &TakenSlot) -> Self {
         let registration = nfs.registration.clone();
         Self { registration, session: slot.session().clone(), sequence: slot.sequence }
     }
@@ -49,12 +50,12 @@ impl InSlot {
     /// What `read` says; None when the call is to be made again: the server is busy, or the session is made anew.
     fn outcome<T>(&self, body: &[u8], read: impl FnOnce(&mut Results<'_>) -> Result<T>) -> Result<Option<T>> {
         match outcome(body, &self.sequence, read)? {
-            Outcome::Done(value) => Ok(Some(value)),
-            Outcome::Busy => Ok(None),
-            Outcome::Lost => {
-                self.registration.lost(&self.session);
-                Ok(None)
+            Outcome::Done(value) => {
+                self.registration.went_well();
+                Ok(Some(value))
             }
+            Outcome::Busy => Ok(None),
+            Outcome::Lost(loss) => self.registration.lost(&self.session, loss).map(|()| None),
         }
     }
 
@@ -72,7 +73,7 @@ impl InSlot {
         };
         let done = self.outcome(answer.body, read)?;
         let (count, eof) = done.unwrap_or_default();
-        Ok(ReadReply { busy: done.is_none(), count, eof, to: answer.to })
+        Ok(ReadReply { busy: done.is_none(), invalid: None, count, eof, to: answer.to })
     }
 
     pub fn write(&self, answer: &Answer<'_>, length: usize) -> Result<WriteReply> {
@@ -99,20 +100,18 @@ pub struct OpenHandle {
 impl Nfs {
     /// Asks for as many bytes as fit into `to`, which must be at most the server's limit. If there is a slot, the call is
     /// on its way when this returns.
-    pub fn read(&self, file: OpenHandle, offset: u64, to: Destination) -> Reading {
+    pub fn read(&self, file: OpenHandle, offset: u64, to: Destination, deadline: Option<Instant>) -> Reading {
+        let nfs = self.due(deadline);
         match self.try_slot() {
             Some(slot) => {
                 let in_slot = InSlot::new(self, &slot);
-                Transfer::Started(self.start_read(slot, file, offset, to), in_slot)
+                Transfer::Started(nfs.start_read(slot, file, offset, to), in_slot)
             }
-            None => {
-                let nfs = self.clone();
-                Transfer::Waiting(Box::pin(async move {
-                    let slot = nfs.slot().await?;
-                    let in_slot = InSlot::new(&nfs, &slot);
-                    nfs.start_read(slot, file, offset, to).read(|answer| in_slot.read(answer)).await
-                }))
-            }
+            None => Transfer::Waiting(Box::pin(async move {
+                let slot = nfs.slot().await?;
+                let in_slot = InSlot::new(&nfs, &slot);
+                nfs.start_read(slot, file, offset, to).read(|answer| in_slot.read(answer)).await
+            })),
         }
     }
 
@@ -128,22 +127,26 @@ impl Nfs {
 
     /// Sends `from`, which must be at most the server's limit. If there is a slot, the call is on its way when this
     /// returns.
-    pub fn write(&self, file: OpenHandle, offset: u64, from: Source, stability: Stability) -> Writing {
-        let length = from.len();
+    pub fn write(
+        &self,
+        file: OpenHandle,
+        offset: u64,
+        from: Source,
+        stability: Stability,
+        deadline: Option<Instant>,
+    ) -> Writing {
+        let (length, nfs) = (from.len(), self.due(deadline));
         let transfer = match self.try_slot() {
             Some(slot) => {
                 let in_slot = InSlot::new(self, &slot);
-                Transfer::Started(self.start_write(slot, file, offset, from, stability), in_slot)
+                Transfer::Started(nfs.start_write(slot, file, offset, from, stability), in_slot)
             }
-            None => {
-                let nfs = self.clone();
-                Transfer::Waiting(Box::pin(async move {
-                    let slot = nfs.slot().await?;
-                    let in_slot = InSlot::new(&nfs, &slot);
-                    let pending = nfs.start_write(slot, file, offset, from, stability);
-                    pending.read(|answer| in_slot.write(&answer, length)).await
-                }))
-            }
+            None => Transfer::Waiting(Box::pin(async move {
+                let slot = nfs.slot().await?;
+                let in_slot = InSlot::new(&nfs, &slot);
+                let pending = nfs.start_write(slot, file, offset, from, stability);
+                pending.read(|answer| in_slot.write(&answer, length)).await
+            })),
         };
         Writing(transfer, length)
     }

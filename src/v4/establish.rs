@@ -54,6 +54,16 @@ impl Caller<'_> {
         Ok(Session::new(minor, &client, &new, self.credential))
     }
 
+    /// Ends a session and what the server knows of the client.
+    pub async fn end(&self, registration: &Registration) -> Result<()> {
+        let Some(session) = registration.current() else { return Ok(()) };
+        let (minor, id, client) = (registration.minor, session.id(), session.client);
+        let destroy = |compound: &mut Compound| compound.destroy_session(&id);
+        self.call(minor, destroy, |results| results.next(op::DESTROY_SESSION).map(drop)).await?;
+        let destroy = |compound: &mut Compound| compound.destroy_clientid(client);
+        self.call(minor, destroy, |results| results.next(op::DESTROY_CLIENTID).map(drop)).await
+    }
+
     async fn call<T>(
         &self,
         minor: u32,

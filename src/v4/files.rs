@@ -2,10 +2,11 @@
 
 use super::attributes::OBJECT;
 use super::compound::{Compound, Results};
-use super::nfs::{Nfs, Properties};
+use super::nfs::{Nfs, Properties, is_busy};
 use super::objects::Found;
 use super::open::{Claim, Create, OpenOwner, Opened};
 use super::owner::Names;
+use super::state::{Access, FileState, Release};
 use super::stateid::StateId;
 use crate::attributes::{Handle, SetAttributes, SetTimes};
 use crate::error::Result;
@@ -48,6 +49,18 @@ impl Nfs {
         self.call(Properties::ONCE, ask, read).await
     }
 
+    /// A handle of the file is closed: gives back what no other one needs.
+    pub async fn release(&self, file: &Handle, state: &FileState, access: Access) -> Result<()> {
+        match state.release(access) {
+            Release::Nothing => Ok(()),
+            Release::Close(stateid) => self.close(file, &stateid).await,
+            Release::Downgrade(stateid, access) => {
+                state.downgraded(self.open_downgrade(file, &stateid, access.bits()).await?);
+                Ok(())
+            }
+        }
+    }
+
     pub async fn close(&self, file: &Handle, stateid: &StateId) -> Result<()> {
         let ask = |compound: &mut Compound| {
             compound.putfh(file);
@@ -55,9 +68,33 @@ impl Nfs {
         };
         let read = |results: &mut Results<'_>, _: &Names| {
             results.putfh()?;
-            results.close()
+            match results.close() {
+                // Then it is closed.
+                Err(error) if error.status().is_some() && !is_busy(&error) => Ok(()),
+                closed => closed,
+            }
         };
         self.call(Properties::ONCE, ask, read).await
+    }
+
+    /// Opens a file again after the server has forgotten it: as one that was open before the server restarted, or anew.
+    pub async fn reopen(&self, file: &Handle, state: &FileState, claim: Claim<'_>) -> Result<()> {
+        let Some(access) = state.access() else { return Ok(()) };
+        let (opened, _) = self.open(file, claim, access.bits(), Create::No).await?;
+        state.reopened(opened.stateid);
+        Ok(())
+    }
+
+    /// Says that no more is reclaimed.
+    pub async fn reclaim_complete(&self) -> Result<()> {
+        let ask = |compound: &mut Compound| compound.reclaim_complete();
+        let read = |results: &mut Results<'_>, _: &Names| results.reclaim_complete();
+        self.call(Properties::HARMLESS, ask, read).await
+    }
+
+    /// Renews the lease: SEQUENCE does.
+    pub async fn renew(&self) -> Result<()> {
+        self.call(Properties::HARMLESS, |_| {}, |_, _| Ok(())).await
     }
 
     pub async fn open_downgrade(&self, file: &Handle, stateid: &StateId, access: u32) -> Result<StateId> {

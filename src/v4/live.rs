@@ -50,22 +50,22 @@ fn works() {
         println!("open {opened:?} {found:?}");
         let file = OpenHandle { handle: found.unwrap().0, stateid: opened.stateid.newest() };
         let data = vec![7u8; 100_000];
-        let wrote = nfs.write(file, 0, Source::copied(&data)?, Stability::Unstable).done().await?;
+        let wrote = nfs.write(file, 0, Source::copied(&data)?, Stability::Unstable, None).done().await?;
         println!("write {wrote:?}");
         println!("commit {:?}", nfs.commit(&file.handle).await?);
         let (block, to) = Block::with_destination(100_000)?;
-        let read = nfs.read(file, 10, to).done().await?;
+        let read = nfs.read(file, 10, to, None).done().await?;
         println!("read {} {}", read.count, read.eof);
         drop(read);
         let mut block = block;
         assert!(block.as_slice().unwrap()[..99_990].iter().all(|byte| *byte == 7));
         let anonymous = OpenHandle { stateid: StateId::ANONYMOUS, ..file };
         let (_block, to) = Block::with_destination(100)?;
-        println!("anonymous read {:?}", nfs.read(anonymous, 0, to).done().await.map(|read| read.count));
+        println!("anonymous read {:?}", nfs.read(anonymous, 0, to, None).done().await.map(|read| read.count));
         let mut again = Vec::new();
         for _ in 0..100 {
             let (block, to) = Block::with_destination(1000)?;
-            again.push((block, nfs.read(file, 0, to)));
+            again.push((block, nfs.read(file, 0, to, None)));
         }
         for (_, reading) in again {
             assert_eq!(reading.done().await?.count, 1000);
@@ -73,12 +73,8 @@ fn works() {
         println!("close {:?}", nfs.close(&file.handle, &opened.stateid).await);
         println!(
             "setattr {:?}",
-            nfs.setattr(
-                &file.handle,
-                &StateId::ANONYMOUS,
-                &SetAttributes { uid: Some(12), size: Some(5), ..mode(0o600) }
-            )
-            .await
+            nfs.setattr(&file.handle, None, &SetAttributes { uid: Some(12), size: Some(5), ..mode(0o600) })
+                .await
         );
         println!("walk {:?}", nfs.walk(&root.handle, &[b"d", b"f"]).await?);
         println!("walk {:?}", nfs.walk(&root.handle, &[b"d", b"l", b"x"]).await?);
@@ -99,7 +95,7 @@ fn works() {
         println!("access {:?}", nfs.access(&root.handle, 0x3f).await?);
         // Another session: the former is lost.
         let session = registration.current().unwrap();
-        registration.lost(&session);
+        registration.lost(&session, super::nfs::Loss::Session).unwrap();
         registration.resume(Ok(caller.session(registration.minor, &registration.owner).await?));
         println!("after another session {:?}", nfs.getattr(&root.handle).await?);
         for (at, name) in

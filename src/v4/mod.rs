@@ -1,5 +1,5 @@
 //! NFS version 4 (RFC 7530, RFC 8881, RFC 7862, RFC 8276).
-#![allow(dead_code, reason = "the operations of the client do not use it yet")]
+#![allow(dead_code, reason = "some operations are for what is still to come")]
 
 mod attributes;
 mod compound;
@@ -25,3 +25,19 @@ mod slots;
 mod state;
 mod stateid;
 mod status;
+
+use crate::attributes::Handle;
+pub use data::{InSlot, OpenHandle, Reading, Writing};
+pub use establish::{Caller, MINORS};
+pub use nfs::Nfs;
+pub use objects::Found;
+pub use open::{Claim, Create, Opened};
+pub use readdir::Entry;
+pub use registration::{Registration, Session, TakenSlot};
+pub use session::ClientOwner;
+pub use state::{Access, FileState};
+
+/// What transfers of a file name.
+pub fn open_handle((handle, state): (&Handle, &FileState)) -> OpenHandle {
+    OpenHandle { handle: *handle, stateid: state.stateid() }
+}

@@ -70,8 +70,16 @@ pub(super) enum Outcome<T> {
     Done(T),
     /// The server asks to come again later.
     Busy,
-    /// The session is gone; nothing was done, unless the call had been sent twice.
-    Lost,
+    /// The session is gone, or state that the call has named; nothing was done, unless the call had been sent twice.
+    Lost(Loss),
+}
+
+/// What a server has forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    Session,
+    /// Open files, with this status.
+    State(u32),
 }
 
 impl Nfs {
@@ -117,6 +125,11 @@ impl Nfs {
         Self { within: Some(session.clone()), ..self.clone() }
     }
 
+    /// The same, for a call that is overdue at `deadline`, if ever.
+    pub(super) fn due(&self, deadline: Option<Instant>) -> Self {
+        Self { deadline, ..self.clone() }
+    }
+
     /// When a piece of a transfer that begins now is overdue.
     pub fn deadline_of_piece(&self) -> Option<Instant> {
         self.timeout.map(|timeout| self.reactor.now() + timeout)
@@ -133,7 +146,7 @@ impl Nfs {
         let doubtful = match self.call_once(properties, &encode, &read).await? {
             Outcome::Done(value) => return Ok(value),
             Outcome::Busy => false,
-            Outcome::Lost => properties.cache,
+            Outcome::Lost(_) => properties.cache,
         };
         // What is rare is boxed.
         Box::pin(self.call_again(properties, encode, read, doubtful)).await
@@ -147,12 +160,13 @@ impl Nfs {
         mut doubtful: bool,
     ) -> Result<T> {
         let mut backoff = Backoff::new();
+        // With another session it is tried at once.
         while doubtful || backoff.wait(&self.transport, self.deadline).await {
             let outcome = self.call_once(properties, &encode, &read).await;
             match outcome.map_err(|error| error.with_retransmitted(doubtful))? {
                 Outcome::Done(value) => return Ok(value),
                 Outcome::Busy => doubtful = false,
-                Outcome::Lost => doubtful = properties.cache,
+                Outcome::Lost(_) => doubtful = properties.cache,
             }
         }
         Err(nfs_error(status::DELAY))
@@ -171,8 +185,9 @@ impl Nfs {
         let outcome = pending
             .read(|answer: Answer<'_>| outcome(answer.body, &sequence, |results| read(results, names)))
             .await?;
-        if let Outcome::Lost = outcome {
-            self.registration.lost(&session);
+        match outcome {
+            Outcome::Lost(loss) => self.registration.lost(&session, loss)?,
+            _ => self.registration.went_well(),
         }
         Ok(outcome)
     }
@@ -199,11 +214,16 @@ impl Nfs {
     }
 
     /// As [`Nfs::slot`], if there is one now.
-    pub(super) fn try_slot(&self) -> Option<TakenSlot> {
+    pub fn try_slot(&self) -> Option<TakenSlot> {
         match &self.within {
             Some(session) => session.try_take(),
             None => self.registration.current()?.try_take(),
         }
+    }
+
+    /// The longest reply that a server of this session sends, bytes.
+    pub(super) fn longest_reply(&self) -> u32 {
+        self.current_session().map_or(MAX_REPLY as u32, |session| session.channel.response)
     }
 
     pub(super) fn current_session(&self) -> Option<Arc<Session>> {
@@ -258,12 +278,22 @@ pub(super) fn outcome<T>(
         Ok(_) => {}
         Err(status::DELAY) => return Ok(Outcome::Busy),
         // The others say that the session is gone, or that its slots are not what we think they are: then it has to go.
-        Err(_) => return Ok(Outcome::Lost),
+        Err(_) => return Ok(Outcome::Lost(Loss::Session)),
     }
     match read(&mut results) {
         Err(error) if is_busy(&error) => Ok(Outcome::Busy),
+        Err(error) if is_state_lost(&error) => {
+            Ok(Outcome::Lost(Loss::State(error.status().unwrap_or_default())))
+        }
         result => result.map(Outcome::Done),
     }
+}
+
+/// Whether the server has forgotten a state that the call has named.
+fn is_state_lost(error: &Error) -> bool {
+    use status::{ADMIN_REVOKED, BAD_STATEID, DELEG_REVOKED, EXPIRED, OLD_STATEID, STALE_STATEID};
+    let lost = [EXPIRED, STALE_STATEID, OLD_STATEID, BAD_STATEID, ADMIN_REVOKED, DELEG_REVOKED];
+    error.status().is_some_and(|status| lost.contains(&status))
 }
 
 /// Whether the server asks to come again.

@@ -6,10 +6,12 @@ use super::names::Kind;
 use super::nfs::{Nfs, Properties};
 use super::owner::Names;
 use super::readdir::{Entry, Place};
+use super::state::FileState;
 use super::stateid::StateId;
 use super::status;
 use crate::attributes::{Attributes, FileSystem, FileType, Handle, SetAttributes};
 use crate::error::Result;
+use crate::sync::lock;
 
 /// An object that was found.
 pub type Found = (Handle, Attributes);
@@ -115,10 +117,18 @@ impl Nfs {
         self.call(Properties::HARMLESS, ask, read).await
     }
 
-    pub async fn setattr(&self, object: &Handle, stateid: &StateId, set: &SetAttributes) -> Result<()> {
+    /// `state` is that of the object, if it is an open file.
+    pub async fn setattr(
+        &self,
+        object: &Handle,
+        state: Option<&FileState>,
+        set: &SetAttributes,
+    ) -> Result<()> {
         let ask = |compound: &mut Compound| {
             compound.putfh(object);
-            compound.setattr(stateid, set);
+            // Asked again, it may be another one.
+            let stateid = state.filter(|_| set.size.is_some()).map_or(StateId::ANONYMOUS, FileState::stateid);
+            compound.setattr(&stateid, set);
         };
         let read = |results: &mut Results<'_>, _: &Names| {
             results.putfh()?;
@@ -259,16 +269,18 @@ impl Nfs {
         directory: &Handle,
         place: Place,
         (dircount, maxcount): (u32, u32),
-        each: impl FnMut(Entry<'_>) -> Result<()>,
+        each: impl FnMut(Entry<'_>) -> Result<()> + Send,
     ) -> Result<(Option<Place>, bool)> {
+        let maxcount = maxcount.min(self.longest_reply().saturating_sub(PAGE_HEAD as u32));
         let ask = |compound: &mut Compound| {
             compound.putfh(directory);
             compound.readdir(place, dircount, maxcount, ENTRY);
         };
-        let each = std::cell::RefCell::new(each);
+        // Asked again, the server is busy: then there were no entries.
+        let each = std::sync::Mutex::new(each);
         let read = |results: &mut Results<'_>, names: &Names| {
             results.putfh()?;
-            results.readdir(names, &mut *each.borrow_mut())
+            results.readdir(names, &mut *lock(&each))
         };
         let limit = maxcount as usize + PAGE_HEAD;
         self.call(Properties { cache: false, limit }, ask, read).await

@@ -2,15 +2,17 @@
 //! makes them anew, and all calls wait for it.
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::compound::{Compound, Results};
+use super::nfs::Loss;
 use super::owner::Names;
 use super::session::{Channel, ClientId, ClientOwner, NewSession};
 use super::slots::{Sequence, Slots};
-use super::status;
+use super::status::{self, nfs_error};
 use crate::error::{Error, Result};
 use crate::rpc::{Credential, Message, SlotTable, Ticket};
 use crate::sync::lock;
@@ -21,6 +23,12 @@ pub struct Registration {
     pub owner: ClientOwner,
     pub names: Names,
     state: Mutex<State>,
+    /// There were losses since a call went well.
+    unwell: AtomicBool,
+    /// Seconds.
+    lease: AtomicU32,
+    /// The client ID of the last session.
+    client: AtomicU64,
 }
 
 struct State {
@@ -30,9 +38,16 @@ struct State {
     waiting: Vec<Waker>,
     /// Who makes it.
     recoverer: Option<Waker>,
-    /// Why there will be none.
+    /// Why there is none to be had.
     failed: Option<Error>,
+    /// Open files were forgotten though the client was not.
+    lost_state: bool,
+    /// That has happened so often since a call went well.
+    losses: u32,
 }
+
+/// A server that has forgotten open files so often in a row is not asked again.
+const MOST_LOSSES: u32 = 5;
 
 /// A session, and the client ID that it belongs to.
 pub struct Session {
@@ -56,8 +71,17 @@ pub struct TakenSlot {
 
 impl Registration {
     pub fn new(minor: u32, owner: ClientOwner, session: Arc<Session>) -> Self {
-        let state = State { session: Some(session), waiting: Vec::new(), recoverer: None, failed: None };
-        Self { minor, owner, names: Names::default(), state: Mutex::new(state) }
+        let (unwell, lease, client) =
+            (AtomicBool::new(false), AtomicU32::new(60), AtomicU64::new(session.client));
+        let state = State {
+            session: Some(session),
+            waiting: Vec::new(),
+            recoverer: None,
+            failed: None,
+            lost_state: false,
+            losses: 0,
+        };
+        Self { minor, owner, names: Names::default(), state: Mutex::new(state), unwell, lease, client }
     }
 
     /// The session, if there is one now.
@@ -82,18 +106,54 @@ impl Registration {
         }
     }
 
-    /// The server does not know this session any more.
-    pub fn lost(&self, session: &Arc<Session>) {
+    /// The server does not know this session any more, or open files: whoever makes it anew opens them again. An error when
+    /// that does not help.
+    pub fn lost(&self, session: &Arc<Session>, loss: Loss) -> Result<()> {
         let recoverer = {
             let mut state = lock(&self.state);
             if !state.session.as_ref().is_some_and(|current| Arc::ptr_eq(current, session)) {
-                return; // somebody has said so before
+                return Ok(()); // somebody has said so before
             }
+            if state.losses >= MOST_LOSSES {
+                let status = if let Loss::State(status) = loss { status } else { status::BADSESSION };
+                return Err(nfs_error(status));
+            }
+            state.losses += 1;
+            state.lost_state |= loss != Loss::Session;
             state.session = None;
             state.recoverer.take()
         };
+        self.unwell.store(true, Ordering::Relaxed);
         lock(&session.slots).end();
         recoverer.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    /// A call was answered as it should be.
+    pub fn went_well(&self) {
+        if self.unwell.load(Ordering::Relaxed) {
+            self.unwell.store(false, Ordering::Relaxed);
+            lock(&self.state).losses = 0;
+        }
+    }
+
+    /// How long the server keeps state without hearing of us.
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease.load(Ordering::Relaxed).into())
+    }
+
+    pub fn set_lease(&self, lease: Duration) {
+        self.lease.store(lease.as_secs().try_into().unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether the server has forgotten the client that the last session was of, and with it everything.
+    pub fn is_another_client(&self, session: &Session) -> bool {
+        self.client.swap(session.client, Ordering::Relaxed) != session.client
+    }
+
+    /// Whether open files are to be opened again, though the server knows the client.
+    pub fn take_lost_state(&self) -> bool {
+        std::mem::take(&mut lock(&self.state).lost_state)
     }
 
     /// Waits until there is no session.

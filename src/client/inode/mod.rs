@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::attributes::Handle;
+use crate::dialect::FileState;
 use crate::executor::AsyncMutex;
 use crate::map::Map;
 use crate::sync::lock;
@@ -28,6 +29,8 @@ pub struct Inode {
     pub handle: Handle,
     /// The file system it is on.
     pub fsid: u64,
+    /// What the server keeps for it while it is open.
+    pub state: FileState,
     pub order: WriteOrder,
     pub unstable: Unstable,
     pub errors: ErrorSequence,
@@ -46,6 +49,11 @@ pub struct Inode {
 pub struct Writer(Arc<Inode>);
 
 impl Inode {
+    /// What transfers name.
+    pub fn file(&self) -> (&Handle, &FileState) {
+        (&self.handle, &self.state)
+    }
+
     /// A handle is opened for writing.
     pub fn open_for_writing(self: &Arc<Self>) -> Writer {
         self.writers.fetch_add(1, Ordering::SeqCst);
@@ -100,6 +108,7 @@ impl Inodes {
         let inode = Arc::new(Inode {
             handle: *handle,
             fsid,
+            state: FileState::default(),
             order: WriteOrder::default(),
             unstable: Unstable::new(self.retained.clone()),
             errors: ErrorSequence::default(),
@@ -118,10 +127,14 @@ impl Inodes {
         lock(&self.open).by_handle.get(handle).and_then(Weak::upgrade)
     }
 
+    /// Those of open files.
+    pub fn open_files(&self) -> Vec<Arc<Inode>> {
+        lock(&self.open).by_handle.iter().filter_map(|(_, inode)| inode.upgrade()).collect()
+    }
+
     /// Those with data that the server may lose, those with the most of it first.
     pub fn dirty(&self) -> Vec<Arc<Inode>> {
-        let all: Vec<Arc<Inode>> =
-            lock(&self.open).by_handle.iter().filter_map(|(_, inode)| inode.upgrade()).collect();
+        let all = self.open_files();
         let retained =
             |inode: Arc<Inode>| Some((inode.unstable.retained(), inode)).filter(|(size, _)| *size > 0);
         let mut dirty: Vec<(usize, Arc<Inode>)> = all.into_iter().filter_map(retained).collect();

@@ -37,13 +37,13 @@ pub struct Opened {
 /// A READ in flight.
 pub enum Reading {
     V3(v3::Reading),
-    V4(v4::Reading),
+    V4(Box<v4::Reading>),
 }
 
 /// A WRITE in flight.
 pub enum Writing {
     V3(v3::Writing),
-    V4(v4::Writing),
+    V4(Box<v4::Writing>),
 }
 
 /// What a call without a task needs before it begins, and what its reply is read with.
@@ -379,7 +379,7 @@ impl Nfs {
     ) -> Reading {
         match self {
             Self::V3(nfs) => Reading::V3(nfs.read(file.0, offset, to, deadline)),
-            Self::V4(nfs) => Reading::V4(nfs.read(v4::open_handle(file), offset, to, deadline)),
+            Self::V4(nfs) => Reading::V4(Box::new(nfs.read(v4::open_handle(file), offset, to, deadline))),
         }
     }
 
@@ -394,7 +394,9 @@ impl Nfs {
     ) -> Writing {
         match self {
             Self::V3(nfs) => Writing::V3(nfs.write(file.0, offset, from, stability, deadline)),
-            Self::V4(nfs) => Writing::V4(nfs.write(v4::open_handle(file), offset, from, stability, deadline)),
+            Self::V4(nfs) => {
+                Writing::V4(Box::new(nfs.write(v4::open_handle(file), offset, from, stability, deadline)))
+            }
         }
     }
 
@@ -504,7 +506,7 @@ impl Reading {
     pub async fn done(self) -> Result<ReadReply> {
         match self {
             Self::V3(reading) => reading.done().await,
-            Self::V4(reading) => reading.done().await,
+            Self::V4(reading) => Box::pin(reading.done()).await,
         }
     }
 }
@@ -513,7 +515,7 @@ impl Writing {
     pub async fn done(self) -> Result<WriteReply> {
         match self {
             Self::V3(writing) => writing.done().await,
-            Self::V4(writing) => writing.done().await,
+            Self::V4(writing) => Box::pin(writing.done()).await,
         }
     }
 }

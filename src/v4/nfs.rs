@@ -82,6 +82,11 @@ pub enum Loss {
     State(u32),
 }
 
+/// Appends the operations of a call.
+type Encode<'a> = dyn Fn(&mut Compound) + Send + Sync + 'a;
+/// Reads their results.
+type Read<'a> = dyn FnMut(&mut Results<'_>, &Names) -> Result<()> + Send + 'a;
+
 impl Nfs {
     pub fn new(
         transport: Transport,
@@ -137,14 +142,25 @@ impl Nfs {
 
     /// Makes a call of what `encode` appends. `read` gets the results behind that of SEQUENCE, where they lie; an error
     /// that asks to come again must be of an operation in front of which nothing was changed.
-    pub(super) async fn call<T>(
+    pub(super) async fn call<T: Send>(
         &self,
         properties: Properties,
-        encode: impl Fn(&mut Compound),
-        read: impl Fn(&mut Results<'_>, &Names) -> Result<T>,
+        encode: impl Fn(&mut Compound) + Send + Sync,
+        read: impl Fn(&mut Results<'_>, &Names) -> Result<T> + Send + Sync,
     ) -> Result<T> {
-        let doubtful = match self.call_once(properties, &encode, &read).await? {
-            Outcome::Done(value) => return Ok(value),
+        let mut value = None;
+        let mut keep = |results: &mut Results<'_>, names: &Names| {
+            value = Some(read(results, names)?);
+            Ok(())
+        };
+        self.exchange(properties, &encode, &mut keep).await?;
+        value.ok_or_else(|| Error::malformed("NFSv4: a reply that nobody has read"))
+    }
+
+    /// The part of [`Nfs::call`] that is the same for all of them, and compiled once.
+    async fn exchange(&self, properties: Properties, encode: &Encode<'_>, read: &mut Read<'_>) -> Result<()> {
+        let doubtful = match self.call_once(properties, encode, read).await? {
+            Outcome::Done(()) => return Ok(()),
             Outcome::Busy => false,
             Outcome::Lost(_) => properties.cache,
         };
@@ -152,19 +168,19 @@ impl Nfs {
         Box::pin(self.call_again(properties, encode, read, doubtful)).await
     }
 
-    async fn call_again<T>(
+    async fn call_again(
         &self,
         properties: Properties,
-        encode: impl Fn(&mut Compound),
-        read: impl Fn(&mut Results<'_>, &Names) -> Result<T>,
+        encode: &Encode<'_>,
+        read: &mut Read<'_>,
         mut doubtful: bool,
-    ) -> Result<T> {
+    ) -> Result<()> {
         let mut backoff = Backoff::new();
         // With another session it is tried at once.
         while doubtful || backoff.wait(&self.transport, self.deadline).await {
-            let outcome = self.call_once(properties, &encode, &read).await;
+            let outcome = self.call_once(properties, encode, read).await;
             match outcome.map_err(|error| error.with_retransmitted(doubtful))? {
-                Outcome::Done(value) => return Ok(value),
+                Outcome::Done(()) => return Ok(()),
                 Outcome::Busy => doubtful = false,
                 Outcome::Lost(_) => doubtful = properties.cache,
             }
@@ -172,12 +188,12 @@ impl Nfs {
         Err(nfs_error(status::DELAY))
     }
 
-    async fn call_once<T>(
+    async fn call_once(
         &self,
         properties: Properties,
-        encode: &impl Fn(&mut Compound),
-        read: &impl Fn(&mut Results<'_>, &Names) -> Result<T>,
-    ) -> Result<Outcome<T>> {
+        encode: &Encode<'_>,
+        read: &mut Read<'_>,
+    ) -> Result<Outcome<()>> {
         let slot = self.slot().await?;
         let (session, sequence) = (slot.session().clone(), slot.sequence);
         let pending = self.start(slot, properties, encode, None, None);

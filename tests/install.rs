@@ -138,7 +138,7 @@ fn shared_library(library: &Path, release: &Release) {
     let sections = output(Command::new("readelf").args(["-W", "-S"]).arg(library));
     assert!(!sections.contains(".symtab") && !sections.contains(".debug_"), "{sections}");
     let size = fs::metadata(library).expect("the library").len();
-    assert!(size < 2 << 20, "{size} bytes");
+    assert!(size < 2_250_000, "{size} bytes");
     needs_only_libc(library);
 }
 

@@ -24,4 +24,4 @@ pub use reactor::Reactor;
 pub use resolve::{host_name, resolve};
 pub use socket::{Connecting, PortKind, SocketOptions, Stream};
 pub use stage::{STAGE, Stage};
-pub use thread::{hold_handle, spawn, tell};
+pub use thread::{spawn, tell};

@@ -1,11 +1,7 @@
 //! Threads of the library.
 
-use std::cell::Cell;
-use std::thread::{self, Builder, JoinHandle, Thread};
+use std::thread::{Builder, JoinHandle};
 
-use once_cell::sync::OnceCell;
-
-use super::fork::process;
 use crate::error::{Error, Result, words};
 
 /// Starts a thread that never runs the program's signal handlers. `stack` is in bytes.
@@ -21,18 +17,6 @@ pub fn spawn(name: &str, stack: usize, body: impl FnOnce() + Send + 'static) -> 
 pub fn tell(line: &str) {
     // SAFETY: the pointer and the length describe the line.
     unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len()) };
-}
-
-/// To be called where std may make a handle for the calling thread, as it does for the random numbers of `nfs3_client` in
-/// threads that C has started. It frees those of threads that end, but not that of the first one, and leak checkers call
-/// that possibly lost, since std has no pointer to its beginning. Here is one.
-pub fn hold_handle() {
-    static FIRST: OnceCell<Thread> = OnceCell::new();
-    thread_local!(static SEEN: Cell<bool> = const { Cell::new(false) });
-    // SAFETY: takes nothing, and tells the number of the thread, which is that of the process for the first one.
-    if !SEEN.replace(true) && unsafe { libc::gettid() }.cast_unsigned() == process() {
-        FIRST.get_or_init(thread::current);
-    }
 }
 
 /// Signals blocked in this thread; a thread started meanwhile inherits that.

@@ -1,72 +1,32 @@
 //! Between NFSv3's types and those that both dialects share.
 
 use nfs3_client::nfs3_types::nfs3::{
-    Nfs3Option, diropargs3, fattr3, filename3, ftype3, nfs_fh3, nfstime3, post_op_attr, post_op_fh3, sattr3,
-    set_atime, set_mtime,
+    Nfs3Option, diropargs3, filename3, nfs_fh3, nfstime3, sattr3, set_atime, set_mtime,
 };
 use nfs3_client::nfs3_types::xdr_codec::Opaque;
 
-use crate::attributes::{Attributes, FileType, Handle, SetAttributes, SetTimes, Time};
-use crate::error::Result;
+use crate::attributes::{Handle, SetAttributes, SetTimes, Time};
+use crate::error::{Error, Result};
+use crate::xdr::Reader;
+
+/// The longest handle, bytes (RFC 1813, section 2.4).
+pub const NFS3_FHSIZE: usize = 64;
 
 pub fn to_fh3(handle: &Handle) -> nfs_fh3 {
     nfs_fh3 { data: Opaque::owned(handle.as_bytes().to_vec()) }
 }
 
-pub fn from_fh3(handle: &nfs_fh3) -> Result<Handle> {
-    Handle::new(&handle.data)
-}
-
-pub fn from_post_op_fh3(handle: &post_op_fh3) -> Result<Option<Handle>> {
-    match handle {
-        Nfs3Option::Some(handle) => from_fh3(handle).map(Some),
-        Nfs3Option::None => Ok(None),
+/// nfs_fh3, which is shorter than what NFSv4 has.
+pub fn handle(reader: &mut Reader<'_>) -> Result<Handle> {
+    let bytes = reader.opaque()?;
+    match bytes.len() {
+        0..=NFS3_FHSIZE => Handle::new(bytes),
+        length => Err(Error::malformed(format!("a file handle of {length} bytes"))),
     }
 }
 
 pub fn place<'a>(directory: &Handle, name: &'a [u8]) -> diropargs3<'a> {
     diropargs3 { dir: to_fh3(directory), name: filename3::from(name) }
-}
-
-impl From<&fattr3> for Attributes {
-    fn from(attributes: &fattr3) -> Self {
-        Self {
-            kind: match attributes.type_ {
-                ftype3::NF3REG => FileType::Regular,
-                ftype3::NF3DIR => FileType::Directory,
-                ftype3::NF3BLK => FileType::Block,
-                ftype3::NF3CHR => FileType::Character,
-                ftype3::NF3LNK => FileType::Link,
-                ftype3::NF3SOCK => FileType::Socket,
-                ftype3::NF3FIFO => FileType::Fifo,
-            },
-            mode: attributes.mode & 0o7777,
-            nlink: attributes.nlink,
-            uid: attributes.uid,
-            gid: attributes.gid,
-            size: attributes.size,
-            used: attributes.used,
-            rdev: (attributes.rdev.specdata1, attributes.rdev.specdata2),
-            fsid: attributes.fsid,
-            fileid: attributes.fileid,
-            atime: attributes.atime.into(),
-            mtime: attributes.mtime.into(),
-            ctime: attributes.ctime.into(),
-        }
-    }
-}
-
-pub fn from_post_op_attr(attributes: &post_op_attr) -> Option<Attributes> {
-    match attributes {
-        Nfs3Option::Some(attributes) => Some(attributes.into()),
-        Nfs3Option::None => None,
-    }
-}
-
-impl From<nfstime3> for Time {
-    fn from(time: nfstime3) -> Self {
-        Self { seconds: time.seconds, nanoseconds: time.nseconds }
-    }
 }
 
 impl From<Time> for nfstime3 {

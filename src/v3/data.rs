@@ -19,7 +19,8 @@ use crate::xdr::Reader;
 /// Longest READ or WRITE reply beside its data, bytes.
 const MAX_REPLY: usize = 4096;
 
-const WCC_ATTR: usize = 24;
+/// Length of wcc_attr.
+pub(super) const WCC_ATTR: usize = 24;
 
 /// Body of a successful READ reply in front of the data, when it has attributes: status, flag, fattr3, count,
 /// eof, length.

@@ -2,7 +2,6 @@
 //! them (RFC 1833).
 
 mod acl;
-mod channel;
 mod convert;
 mod data;
 mod mount;
@@ -10,7 +9,6 @@ mod nfs;
 mod nlm;
 mod object;
 mod readdir;
-mod shape;
 mod status;
 
 pub use acl::{Acl, AclEntry};

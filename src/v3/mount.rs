@@ -8,6 +8,7 @@ use std::time::Instant;
 use nfs3_client::nfs3_types::mount::{self, MOUNT_PROGRAM};
 use nfs3_client::nfs3_types::portmap::{self, IPPROTO_TCP};
 
+use super::convert::handle;
 use super::data::put_opaque;
 use super::status::{is_refusal, mount_error};
 use crate::attributes::Handle;
@@ -72,7 +73,7 @@ impl Mount {
             let reply = call.await?;
             let mut reader = Reader::new(reply.body());
             match reader.u32()? {
-                0 => Handle::new(reader.opaque()?),
+                0 => handle(&mut reader),
                 status => Err(mount_error(status)),
             }
         }

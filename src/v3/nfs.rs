@@ -1,22 +1,30 @@
-//! The procedures of NFSv3 (RFC 1813, section 3.3), typed by `nfs3_client`.
+//! The procedures of NFSv3 (RFC 1813, section 3.3): their arguments are typed by `nfs3_client`, their results are read in
+//! place.
 
+use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Deref;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use nfs3_client::Nfs3Client;
 use nfs3_client::nfs3_types::nfs3::*;
+use nfs3_client::nfs3_types::xdr_codec::Pack;
 use once_cell::sync::Lazy;
 
-use super::channel::Channel;
-use super::convert::{from_post_op_attr, from_post_op_fh3, place, to_fh3};
-use super::status::{is, succeeded};
+use super::convert::{handle, place, to_fh3};
+use super::data::{WCC_ATTR, skip_optional, status};
+use super::object::{FATTR3, optional_attributes};
+use super::status::{about_names, is, is_busy};
 use crate::attributes::{Attributes, FileSystem, FileType, Handle, Limits, SetAttributes};
 use crate::error::{Error, Result};
 use crate::io::Reactor;
-use crate::rpc::{CallClass, Connection, Credential, Transport};
+use crate::rpc::{Backoff, CallClass, Connection, Credential, Message, Reply, Request, Transport};
+use crate::xdr::Reader;
+
+/// Longest reply of a typed call, bytes.
+const MAX_REPLY: usize = 64 << 10;
 
 /// The NFS service as one operation sees it: a connection, who asks, and how much time there is.
 #[derive(Clone)]
@@ -113,36 +121,19 @@ impl Nfs {
         self.timeout.map(|timeout| self.reactor.now() + timeout)
     }
 
-    fn channel(&self) -> Channel {
-        Channel::new(&self.transport, &self.credential, self.deadline)
-    }
-
-    fn client(&self) -> Nfs3Client<Channel> {
-        Nfs3Client::new(self.channel())
-    }
-
-    /// A client for a call that may not be executed twice, and a way to mark its error when it was sent twice.
-    fn once<T>(
-        &self,
-        class: CallClass,
-    ) -> (Nfs3Client<Channel>, impl FnOnce(Result<T>) -> Result<T> + use<T>) {
-        let channel = Channel::of_class(class, &self.transport, &self.credential, self.deadline);
-        let retransmitted = channel.retransmitted();
-        let mark = move |result: Result<T>| {
-            result.map_err(|error| error.with_retransmitted(retransmitted.load(Ordering::Relaxed)))
-        };
-        (Nfs3Client::new(channel), mark)
-    }
-
     pub async fn setattr(&self, object: &Handle, set: &SetAttributes) -> Result<()> {
         let arguments =
             SETATTR3args { object: to_fh3(object), new_attributes: set.into(), guard: Nfs3Option::None };
-        succeeded(self.client().setattr(&arguments).await).map(drop)
+        self.done(NFS_PROGRAM::NFSPROC3_SETATTR, &arguments, CallClass::Idempotent, wcc).await
     }
 
     pub async fn readlink(&self, link: &Handle) -> Result<Vec<u8>> {
-        let reply = self.client().readlink(&READLINK3args { symlink: to_fh3(link) }).await;
-        Ok(succeeded(reply)?.data.0.into_owned())
+        let arguments = READLINK3args { symlink: to_fh3(link) };
+        let reply = self.exchange(NFS_PROGRAM::NFSPROC3_READLINK, packed(&arguments)?, CallClass::Idempotent);
+        let reply = reply.await?;
+        let mut reader = results(&reply)?;
+        skip_optional(&mut reader, FATTR3)?;
+        reader.opaque().map(<[u8]>::to_vec)
     }
 
     /// Makes a regular file. With [`Creation::Exclusive`] it has no attributes yet: SETATTR has to follow.
@@ -160,10 +151,8 @@ impl Nfs {
                 (createhow3::EXCLUSIVE(createverf3(verifier)), CallClass::Verified)
             }
         };
-        let (mut client, mark) = self.once(class);
-        let reply =
-            mark(succeeded(client.create(&CREATE3args { where_: place(directory, name), how }).await))?;
-        created(&reply.obj, &reply.obj_attributes)
+        let arguments = packed(&CREATE3args { where_: place(directory, name), how })?;
+        self.created(NFS_PROGRAM::NFSPROC3_CREATE, arguments, class).await
     }
 
     /// Whether CREATE failed because the server does not have the exclusive one.
@@ -173,9 +162,7 @@ impl Nfs {
 
     pub async fn mkdir(&self, directory: &Handle, name: &[u8], set: &SetAttributes) -> Result<Created> {
         let arguments = MKDIR3args { where_: place(directory, name), attributes: set.into() };
-        let (mut client, mark) = self.once(CallClass::Cached);
-        let reply = mark(succeeded(client.mkdir(&arguments).await))?;
-        created(&reply.obj, &reply.obj_attributes)
+        self.created(NFS_PROGRAM::NFSPROC3_MKDIR, packed(&arguments)?, CallClass::Cached).await
     }
 
     pub async fn symlink(
@@ -187,9 +174,7 @@ impl Nfs {
     ) -> Result<Created> {
         let symlink = symlinkdata3 { symlink_attributes: set.into(), symlink_data: nfspath3::from(target) };
         let arguments = SYMLINK3args { where_: place(directory, name), symlink };
-        let (mut client, mark) = self.once(CallClass::Cached);
-        let reply = mark(succeeded(client.symlink(&arguments).await))?;
-        created(&reply.obj, &reply.obj_attributes)
+        self.created(NFS_PROGRAM::NFSPROC3_SYMLINK, packed(&arguments)?, CallClass::Cached).await
     }
 
     /// Makes a device, socket or fifo.
@@ -212,32 +197,30 @@ impl Nfs {
                 return Err(Error::new(libc::EINVAL, "MKNOD makes devices, sockets and fifos only"));
             }
         };
-        let (mut client, mark) = self.once(CallClass::Cached);
-        let reply =
-            mark(succeeded(client.mknod(&MKNOD3args { where_: place(directory, name), what }).await))?;
-        created(&reply.obj, &reply.obj_attributes)
+        let arguments = packed(&MKNOD3args { where_: place(directory, name), what })?;
+        self.created(NFS_PROGRAM::NFSPROC3_MKNOD, arguments, CallClass::Cached).await
     }
 
     pub async fn remove(&self, directory: &Handle, name: &[u8]) -> Result<()> {
-        let (mut client, mark) = self.once(CallClass::Cached);
-        mark(succeeded(client.remove(&REMOVE3args { object: place(directory, name) }).await)).map(drop)
+        let arguments = REMOVE3args { object: place(directory, name) };
+        self.done(NFS_PROGRAM::NFSPROC3_REMOVE, &arguments, CallClass::Cached, wcc).await
     }
 
     pub async fn rmdir(&self, directory: &Handle, name: &[u8]) -> Result<()> {
-        let (mut client, mark) = self.once(CallClass::Cached);
-        mark(succeeded(client.rmdir(&RMDIR3args { object: place(directory, name) }).await)).map(drop)
+        let arguments = RMDIR3args { object: place(directory, name) };
+        self.done(NFS_PROGRAM::NFSPROC3_RMDIR, &arguments, CallClass::Cached, wcc).await
     }
 
     pub async fn rename(&self, from: (&Handle, &[u8]), to: (&Handle, &[u8])) -> Result<()> {
         let arguments = RENAME3args { from: place(from.0, from.1), to: place(to.0, to.1) };
-        let (mut client, mark) = self.once(CallClass::Cached);
-        mark(succeeded(client.rename(&arguments).await)).map(drop)
+        let both = |reader: &mut Reader<'_>| wcc(reader).and_then(|()| wcc(reader));
+        self.done(NFS_PROGRAM::NFSPROC3_RENAME, &arguments, CallClass::Cached, both).await
     }
 
     pub async fn link(&self, file: &Handle, directory: &Handle, name: &[u8]) -> Result<()> {
         let arguments = LINK3args { file: to_fh3(file), link: place(directory, name) };
-        let (mut client, mark) = self.once(CallClass::Cached);
-        mark(succeeded(client.link(&arguments).await)).map(drop)
+        let rest = |reader: &mut Reader<'_>| skip_optional(reader, FATTR3).and_then(|()| wcc(reader));
+        self.done(NFS_PROGRAM::NFSPROC3_LINK, &arguments, CallClass::Cached, rest).await
     }
 
     /// Whether READDIRPLUS failed because the server does not have it, or not for this directory: another export
@@ -272,33 +255,129 @@ impl Nfs {
     }
 
     pub async fn fsstat(&self, root: &Handle) -> Result<FileSystem> {
-        let reply = succeeded(self.client().fsstat(&FSSTAT3args { fsroot: to_fh3(root) }).await)?;
+        let arguments = packed(&FSSTAT3args { fsroot: to_fh3(root) })?;
+        let reply = self.exchange(NFS_PROGRAM::NFSPROC3_FSSTAT, arguments, CallClass::Idempotent).await?;
+        let mut reader = results(&reply)?;
+        let fsid = optional_attributes(&mut reader)?.map_or(0, |attributes| attributes.fsid);
         Ok(FileSystem {
-            total_bytes: reply.tbytes,
-            free_bytes: reply.fbytes,
-            available_bytes: reply.abytes,
-            total_files: reply.tfiles,
-            free_files: reply.ffiles,
-            available_files: reply.afiles,
-            fsid: from_post_op_attr(&reply.obj_attributes).map_or(0, |attributes| attributes.fsid),
+            total_bytes: reader.u64()?,
+            free_bytes: reader.u64()?,
+            available_bytes: reader.u64()?,
+            total_files: reader.u64()?,
+            free_files: reader.u64()?,
+            available_files: reader.u64()?,
+            fsid,
         })
     }
 
     pub async fn fsinfo(&self, root: &Handle) -> Result<Limits> {
-        let reply = succeeded(self.client().fsinfo(&FSINFO3args { fsroot: to_fh3(root) }).await)?;
-        Ok(Limits { read_max: reply.rtmax, write_max: reply.wtmax, readdir: reply.dtpref })
+        let arguments = packed(&FSINFO3args { fsroot: to_fh3(root) })?;
+        let reply = self.exchange(NFS_PROGRAM::NFSPROC3_FSINFO, arguments, CallClass::Idempotent).await?;
+        let mut reader = results(&reply)?;
+        skip_optional(&mut reader, FATTR3)?;
+        let (read_max, _preferred, _multiple) = (reader.u32()?, reader.u32()?, reader.u32()?);
+        let (write_max, _preferred, _multiple) = (reader.u32()?, reader.u32()?, reader.u32()?);
+        Ok(Limits { read_max, write_max, readdir: reader.u32()? })
     }
 
     /// Makes unstable writes stable (COMMIT of the whole file); returns the write verifier. Like the pieces of a
     /// transfer, which may come before it, it has a deadline of its own.
     pub async fn commit(&self, file: &Handle) -> Result<[u8; 8]> {
-        let channel = Channel::new(&self.transport, &self.credential, self.deadline_of_piece());
-        let arguments = COMMIT3args { file: to_fh3(file), offset: 0, count: 0 };
-        let reply = Nfs3Client::new(channel).commit(&arguments).await;
-        Ok(succeeded(reply)?.verf.0)
+        let arguments = packed(&COMMIT3args { file: to_fh3(file), offset: 0, count: 0 })?;
+        let nfs = self.begun_now();
+        let reply = nfs.exchange(NFS_PROGRAM::NFSPROC3_COMMIT, arguments, CallClass::Idempotent).await?;
+        let mut reader = results(&reply)?;
+        wcc(&mut reader)?;
+        reader.array().copied()
+    }
+
+    // --- Calls whose arguments are typed, and whose results are read in place ------------------------------------
+
+    /// A call that makes an object.
+    async fn created(&self, procedure: NFS_PROGRAM, arguments: Vec<u8>, class: CallClass) -> Result<Created> {
+        let reply = self.exchange(procedure, arguments, class).await?;
+        let mut reader = results(&reply)?;
+        let handle = reader.flag()?.then(|| handle(&mut reader)).transpose()?;
+        let attributes = optional_attributes(&mut reader)?;
+        wcc(&mut reader)?;
+        Ok((handle, attributes))
+    }
+
+    /// A call that gives nothing but what `rest` reads.
+    async fn done(
+        &self,
+        procedure: NFS_PROGRAM,
+        arguments: &(impl Pack + Sync),
+        class: CallClass,
+        rest: fn(&mut Reader<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let arguments = packed(arguments);
+        let reply = self.exchange(procedure, arguments?, class).await?;
+        rest(&mut results(&reply)?)
+    }
+
+    /// Makes a call, again as long as the server says that it is busy fetching the data (NFS3ERR_JUKEBOX). An error tells
+    /// whether it was sent twice.
+    /// Boxed: it is the largest part of a dozen rare calls, and compiled once.
+    fn exchange(
+        &self,
+        procedure: NFS_PROGRAM,
+        arguments: Vec<u8>,
+        class: CallClass,
+    ) -> Pin<Box<dyn Future<Output = Result<Reply>> + Send + '_>> {
+        Box::pin(self.exchange_now(procedure, arguments, class))
+    }
+
+    async fn exchange_now(
+        &self,
+        procedure: NFS_PROGRAM,
+        arguments: Vec<u8>,
+        class: CallClass,
+    ) -> Result<Reply> {
+        let start = || {
+            let mut message = Message::call(PROGRAM, VERSION, procedure as u32, &self.credential);
+            message.arguments().extend_from_slice(&arguments);
+            let (deadline, limit, class) = (self.deadline, MAX_REPLY, class.clone());
+            self.transport.start(Request { message, source: None, sink: None, deadline, limit, class })
+        };
+        let mut reply = start().await.map_err(|error| about_names(error, longest_name(&arguments)))?;
+        let mut retransmitted = reply.retransmitted;
+        let mut backoff = Backoff::new();
+        while is_busy(reply.body()) && backoff.wait(&self.transport, self.deadline).await {
+            reply = start().await?;
+            retransmitted |= reply.retransmitted;
+        }
+        match results(&reply) {
+            Ok(_) => Ok(reply),
+            Err(error) => Err(error.with_retransmitted(retransmitted)),
+        }
     }
 }
 
-fn created(handle: &post_op_fh3, attributes: &post_op_attr) -> Result<Created> {
-    Ok((from_post_op_fh3(handle)?, from_post_op_attr(attributes)))
+fn packed(arguments: &impl Pack) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(arguments.packed_size());
+    arguments.pack(&mut bytes).map_err(|error| Error::new(libc::EINVAL, format!("arguments: {error}")))?;
+    Ok(bytes)
+}
+
+/// What follows the status of a reply.
+fn results(reply: &Reply) -> Result<Reader<'_>> {
+    let mut reader = Reader::new(reply.body());
+    status(&mut reader)?;
+    Ok(reader)
+}
+
+/// wcc_data: what an object was like before and after.
+fn wcc(reader: &mut Reader<'_>) -> Result<()> {
+    skip_optional(reader, WCC_ATTR)?;
+    skip_optional(reader, FATTR3)
+}
+
+/// The length of the longest opaque or string that arguments begin with: file handles and names, or a path.
+fn longest_name(arguments: &[u8]) -> usize {
+    let (mut reader, mut longest) = (Reader::new(arguments), 0);
+    while let Ok(bytes) = reader.opaque() {
+        longest = longest.max(bytes.len());
+    }
+    longest
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use nfs3_client::nfs3_types::nfs3::{NFS_PROGRAM, nfsstat3};
 
+use super::convert::handle;
 use super::data::{put_opaque, skip_optional, status};
 use super::nfs::Nfs;
 use super::status::{about_names, is_busy, nfs_error};
@@ -146,7 +147,7 @@ pub fn read_found(body: &[u8]) -> Result<(Handle, Option<Attributes>)> {
 }
 
 fn found(mut reader: Reader<'_>) -> Result<(Handle, Option<Attributes>)> {
-    Ok((Handle::new(reader.opaque()?)?, optional_attributes(&mut reader)?))
+    Ok((handle(&mut reader)?, optional_attributes(&mut reader)?))
 }
 
 /// fattr3.
@@ -228,7 +229,23 @@ mod tests {
         theirs.pack(&mut bytes).unwrap();
         assert_eq!(bytes.len(), FATTR3);
         let ours = attributes(&mut Reader::new(&bytes)).unwrap();
-        assert_eq!(ours, (&theirs).into());
+        let time = |seconds| Time { seconds, nanoseconds: seconds + 1 };
+        let expected = Attributes {
+            kind: FileType::Link,
+            mode: 0o751,
+            nlink: 2,
+            uid: 3,
+            gid: 4,
+            size: 5 << 40,
+            used: 6 << 40,
+            rdev: (7, 8),
+            fsid: 9 << 40,
+            fileid: 10 << 40,
+            atime: time(11),
+            mtime: time(13),
+            ctime: time(15),
+        };
+        assert_eq!(ours, expected);
         for length in 0..FATTR3 {
             assert!(attributes(&mut Reader::new(&bytes[..length])).is_err());
         }

@@ -2,6 +2,7 @@
 
 use nfs3_client::nfs3_types::nfs3::NFS_PROGRAM;
 
+use super::convert::NFS3_FHSIZE;
 use super::data::{skip_optional, status};
 use super::nfs::Nfs;
 use super::object::{FATTR3, listed_attributes};
@@ -96,7 +97,7 @@ fn page(body: &[u8], plus: bool, mut each: impl FnMut(DirEntry<'_>) -> Result<()
         }
         last = Some(reader.u64()?);
         let attributes = if plus { listed_attributes(reader)? } else { None };
-        if plus && reader.flag()? && reader.opaque()?.len() > Handle::MAX {
+        if plus && reader.flag()? && reader.opaque()?.len() > NFS3_FHSIZE {
             return Err(Error::malformed("a file handle too long for one"));
         }
         each(DirEntry { name, fileid, attributes })?;

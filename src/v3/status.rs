@@ -1,12 +1,11 @@
 //! Statuses of NFSv3, MOUNT and RPC as errors.
 
 use libc::c_int;
-use nfs3_client::RpcError;
 use nfs3_client::nfs3_types::mount::mountstat3;
-use nfs3_client::nfs3_types::nfs3::{Nfs3Result, nfsstat3};
+use nfs3_client::nfs3_types::nfs3::nfsstat3;
 use nfs3_client::nfs3_types::xdr_codec::Unpack;
 
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 /// The errno of an NFSv3 status (RFC 1813, section 2.6).
 pub const fn errno(status: nfsstat3) -> c_int {
@@ -66,22 +65,6 @@ pub fn is_busy(body: &[u8]) -> bool {
 /// Whether an error is this NFS status.
 pub fn is(error: &Error, status: nfsstat3) -> bool {
     error.status() == Some(status as u32)
-}
-
-/// The result of a typed call: RPC failures and NFS statuses become one error.
-pub fn succeeded<T, E>(result: std::result::Result<Nfs3Result<T, E>, RpcError>) -> Result<T> {
-    match result.map_err(rpc_error)? {
-        Nfs3Result::Ok(value) => Ok(value),
-        Nfs3Result::Err((status, _)) => Err(nfs_error(status)),
-    }
-}
-
-/// An error of the typed clients. Ours travel through them inside an `io::Error`.
-pub fn rpc_error(error: RpcError) -> Error {
-    match error {
-        RpcError::Io(error) => error.into(),
-        other => Error::malformed(format!("the reply cannot be decoded: {other}")),
-    }
 }
 
 /// A refused or failed MNT.

@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -158,7 +159,21 @@ impl Nfs {
     }
 
     /// The part of [`Nfs::call`] that is the same for all of them, and compiled once.
-    async fn exchange(&self, properties: Properties, encode: &Encode<'_>, read: &mut Read<'_>) -> Result<()> {
+    fn exchange<'a>(
+        &'a self,
+        properties: Properties,
+        encode: &'a Encode<'a>,
+        read: &'a mut Read<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
+        Box::pin(self.exchange_now(properties, encode, read))
+    }
+
+    async fn exchange_now(
+        &self,
+        properties: Properties,
+        encode: &Encode<'_>,
+        read: &mut Read<'_>,
+    ) -> Result<()> {
         let doubtful = match self.call_once(properties, encode, read).await? {
             Outcome::Done(()) => return Ok(()),
             Outcome::Busy => false,

@@ -1,7 +1,7 @@
 //! Users and groups as NFSv4 names them (RFC 8881, section 5.9): a number in digits, as Linux has it with AUTH_SYS, or
 //! `name@domain`, which the tables of the system turn into a number.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::sync::Mutex;
 
@@ -16,7 +16,7 @@ const MOST_NAMES: usize = 1024;
 /// A longer name is nobody's.
 const LONGEST_NAME: usize = 256;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     User,
     Group,
@@ -24,7 +24,9 @@ pub enum Kind {
 
 /// Numbers of names that were looked up before, of one mount.
 #[derive(Default)]
-pub struct Names(Mutex<HashMap<(Kind, Box<[u8]>), u32>>);
+pub struct Names(Mutex<BTreeMap<Name, u32>>);
+
+type Name = (Kind, Box<[u8]>);
 
 impl Names {
     /// The number of an owner, [`NOBODY`] when the system does not know the name.

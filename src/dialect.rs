@@ -240,7 +240,11 @@ impl Nfs {
                     Creation::Exclusive(verifier) => v4::Create::Exclusive(verifier, set),
                 };
                 let open = nfs.open(directory, v4::Claim::Name(name), access.bits(), create);
-                Box::pin(open).await.map(Self::opened)
+                let opened = Box::pin(open).await.map(Self::opened);
+                match creation {
+                    Creation::Unchecked => opened,
+                    _ => opened.map_err(v4::taken_by_another_kind),
+                }
             }
         }
     }

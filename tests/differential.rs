@@ -19,6 +19,8 @@ mod support;
 mod compare;
 #[path = "differential/coverage.rs"]
 mod coverage;
+#[path = "differential/dialects.rs"]
+mod dialects;
 
 use std::fs;
 use std::path::{Path, PathBuf};

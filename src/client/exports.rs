@@ -164,7 +164,8 @@ impl Client {
     /// good, or exports are not to be crossed. Any other failure is an error: what lies underneath is not what the
     /// path means.
     pub(super) async fn nested_root(&self, session: &Session, path: &[u8]) -> Result<Option<Object>> {
-        if !self.settings().auto_traverse_mounts {
+        // NFSv4 crosses by itself.
+        if session.mounted.registration.is_some() || !self.settings().auto_traverse_mounts {
             return Ok(None);
         }
         let nested = &session.mounted.nested;

@@ -151,7 +151,7 @@ impl Client {
             directories: DirectoryCache::default(),
             nested: Arc::new(nested),
             mount_connection: Mutex::default(),
-            registration: None,
+            registration: parents.registration.as_ref().map(|parents| self.registration_of_child(parents)),
         };
         self.begin_mount(mounted, -1)
     }

@@ -104,6 +104,13 @@ impl Client {
         }
     }
 
+    /// In a child of the process that has made the mount: another client for the server.
+    pub(super) fn registration_of_child(&self, parents: &Registration) -> Arc<Registration> {
+        let registration = Registration::without_session(parents.minor, self.client_owner());
+        registration.set_lease(parents.lease());
+        Arc::new(registration)
+    }
+
     /// Renews the lease of a mount, and makes its session anew when the server has forgotten it.
     pub(super) fn keep_registration(&self, mounted: &Arc<Mounted>) -> Result<()> {
         let Some(registration) = &mounted.registration else { return Ok(()) };

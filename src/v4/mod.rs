@@ -27,6 +27,7 @@ mod stateid;
 mod status;
 
 use crate::attributes::Handle;
+use crate::error::Error;
 pub use data::{InSlot, OpenHandle, Reading, Writing};
 pub use establish::{Caller, MINORS};
 pub use nfs::Nfs;
@@ -36,6 +37,15 @@ pub use readdir::Entry;
 pub use registration::{Registration, Session, TakenSlot};
 pub use session::ClientOwner;
 pub use state::{Access, FileState};
+
+/// The error of an OPEN that was to make a new file: a name that something else than a file has is taken, too.
+pub fn taken_by_another_kind(error: Error) -> Error {
+    use status::{EXIST, ISDIR, SYMLINK, WRONG_TYPE, nfs_error};
+    match error.status() {
+        Some(ISDIR | SYMLINK | WRONG_TYPE) => nfs_error(EXIST),
+        _ => error,
+    }
+}
 
 /// What transfers of a file name.
 pub fn open_handle((handle, state): (&Handle, &FileState)) -> OpenHandle {

@@ -71,10 +71,17 @@ pub struct TakenSlot {
 
 impl Registration {
     pub fn new(minor: u32, owner: ClientOwner, session: Arc<Session>) -> Self {
-        let (unwell, lease, client) =
-            (AtomicBool::new(false), AtomicU32::new(60), AtomicU64::new(session.client));
+        let registration = Self::without_session(minor, owner);
+        registration.client.store(session.client, Ordering::Relaxed);
+        lock(&registration.state).session = Some(session);
+        registration
+    }
+
+    /// One whose session is still to be made.
+    pub fn without_session(minor: u32, owner: ClientOwner) -> Self {
+        let (unwell, lease, client) = (AtomicBool::new(false), AtomicU32::new(60), AtomicU64::new(0));
         let state = State {
-            session: Some(session),
+            session: None,
             waiting: Vec::new(),
             recoverer: None,
             failed: None,

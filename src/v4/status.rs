@@ -6,6 +6,7 @@ use crate::error::Error;
 
 pub const OK: u32 = 0;
 pub const NOENT: u32 = 2;
+pub const EXIST: u32 = 17;
 pub const NOTDIR: u32 = 20;
 pub const ISDIR: u32 = 21;
 pub const STALE: u32 = 70;
@@ -47,7 +48,7 @@ const TABLE: [(u32, &str, c_int); 92] = [
     (5, "IO", libc::EIO),
     (6, "NXIO", libc::ENXIO),
     (13, "ACCESS", libc::EACCES),
-    (17, "EXIST", libc::EEXIST),
+    (EXIST, "EXIST", libc::EEXIST),
     (18, "XDEV", libc::EXDEV),
     (NOTDIR, "NOTDIR", libc::ENOTDIR),
     (ISDIR, "ISDIR", libc::EISDIR),

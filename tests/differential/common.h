@@ -282,7 +282,8 @@ HELPER void show_local_content(const char *label, const char *path)
 
 /* ---- The NFS side ------------------------------------------------------------------------------------------ */
 
-/* A context that has mounted a local directory as a given user; -1 leaves uid or gid alone. */
+/* A context that has mounted a local directory as a given user; -1 leaves uid or gid alone. $NFS_VERSION is the version
+   of NFS, if it is set. */
 HELPER struct nfs_context *mount_dir(const char *directory, int uid, int gid)
 {
     struct nfs_context *context = nfs_init_context();
@@ -293,6 +294,13 @@ HELPER struct nfs_context *mount_dir(const char *directory, int uid, int gid)
     if (gid >= 0)
         nfs_set_gid(context, gid);
     nfs_set_timeout(context, 20000);
+    if (getenv("NFS_VERSION")) {
+        char url[100];
+
+        /* Minor versions are for URLs only. */
+        snprintf(url, sizeof(url), "nfs://%s/x?version=%s", server, getenv("NFS_VERSION"));
+        nfs_destroy_url(nfs_parse_url_dir(context, url));
+    }
     ret = nfs_mount(context, server, directory);
     if (ret != 0) {
         printf("mount: %s %s\n", outcome(ret), nfs_get_error(context));

@@ -44,7 +44,7 @@ impl Cases {
 const NO_LINE: &str = "(no line)";
 
 /// The words that differences.txt may have in brackets, one line for each thing to choose.
-const PLACES: &[&[&str]] = &[&["13", "14"], &["ganesha", "knfsd"]];
+const PLACES: &[&[&str]] = &[&["13", "14"], &["ganesha", "knfsd"], &["4.1", "4.2"]];
 
 /// One deliberate difference.
 #[derive(Debug, PartialEq)]
@@ -64,9 +64,14 @@ impl Difference {
     }
 }
 
-/// Reads the table of deliberate differences; its head explains the form.
+/// Reads the table of deliberate differences from libnfs; its head explains the form.
 pub fn differences() -> Vec<Difference> {
-    let path = support::project_root().join("tests/differential/differences.txt");
+    table("differences.txt")
+}
+
+/// Reads a table of this form.
+pub fn table(name: &str) -> Vec<Difference> {
+    let path = support::project_root().join("tests/differential").join(name);
     let text = fs::read_to_string(path).expect("the table of differences");
     let mut lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let mut found = Vec::new();

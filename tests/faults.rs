@@ -90,7 +90,7 @@ fn lab_name(lab: &Lab) -> String {
 }
 
 /// Runs a job while its server is killed, and started again after 300 ms.
-fn killed_during(job: &str, moments: u64) {
+fn killed_during(job: &str, moments: u64, arguments: &'static str) {
     if !support::need(&["ganesha", "gcc"]) {
         return;
     }
@@ -98,8 +98,8 @@ fn killed_during(job: &str, moments: u64) {
         let at = moments / 10 + Random(round).below(moments * 8 / 10);
         let command = r#""$ROOT/tests/lab/restart-ganesha" 0.3"#.into();
         let lab = Lab::new();
-        let (output, time) = work(&lab, job, &Disturbance { command, at, arguments: "" });
-        println!("{job}: round {round}, killed at {at}, {time:.1?}");
+        let (output, time) = work(&lab, job, &Disturbance { command, at, arguments });
+        println!("{job}{arguments}: round {round}, killed at {at}, {time:.1?}");
         assert!(lab.path().join("disturbed").exists(), "round {round}: nothing was disturbed");
         let expected = if job == "create" { names() } else { String::new() };
         assert!(output == expected, "round {round}: {output:.2000}");
@@ -108,26 +108,50 @@ fn killed_during(job: &str, moments: u64) {
 
 #[test]
 fn killed_while_writing() {
-    killed_during("write", 256);
+    killed_during("write", 256, "");
+}
+
+#[test]
+fn killed_while_writing_on_version_4() {
+    killed_during("write", 256, "?version=4");
 }
 
 #[test]
 fn killed_while_reading() {
-    killed_during("read", 256);
+    killed_during("read", 256, "");
+}
+
+#[test]
+fn killed_while_reading_on_version_4() {
+    killed_during("read", 256, "?version=4");
 }
 
 #[test]
 fn killed_while_creating_renaming_and_removing() {
-    killed_during("create", 10_000);
+    killed_during("create", 10_000, "");
+}
+
+#[test]
+fn killed_while_creating_renaming_and_removing_on_version_4() {
+    killed_during("create", 10_000, "?version=4");
 }
 
 #[test]
 fn killed_while_listing() {
-    killed_during("list", 500);
+    killed_during("list", 500, "");
 }
 
+#[test]
+fn killed_while_listing_on_version_4() {
+    killed_during("list", 500, "?version=4");
+}
+
+/// Over the forwarder, in small pieces.
+const CUT: &str = "?nfsport=3049&rsize=65536&wsize=65536";
+const CUT_4: &str = "?nfsport=3049&rsize=65536&wsize=65536&version=4";
+
 /// Runs a job while its connection is cut again and again.
-fn cut_during(job: &str, wanted: usize, within: u64) {
+fn cut_during(job: &str, wanted: usize, within: u64, arguments: &'static str) {
     if !support::need(&["ganesha", "gcc"]) {
         return;
     }
@@ -136,11 +160,10 @@ fn cut_during(job: &str, wanted: usize, within: u64) {
         let random = Mutex::new(Random(round));
         let cuts = Arc::new(Cuts { wanted, within, done: AtomicUsize::new(0), random });
         forwarder::start(format!("LAB={}", lab_name(&lab)), cuts.clone());
-        let disturbance =
-            Disturbance { command: String::new(), at: 0, arguments: "?nfsport=3049&rsize=65536&wsize=65536" };
+        let disturbance = Disturbance { command: String::new(), at: 0, arguments };
         let (output, time) = work(&lab, job, &disturbance);
         let done = cuts.done.load(Ordering::SeqCst);
-        println!("{job}: round {round}, cut {done} times, {time:.1?}");
+        println!("{job}{arguments}: round {round}, cut {done} times, {time:.1?}");
         let expected = if job == "create" { names() } else { String::new() };
         assert!(output == expected, "round {round}: {output:.2000}");
         assert!(done >= wanted, "round {round}: cut {done} times only");
@@ -149,17 +172,32 @@ fn cut_during(job: &str, wanted: usize, within: u64) {
 
 #[test]
 fn cut_200_times_while_writing() {
-    cut_during("write", 200, 5_000);
+    cut_during("write", 200, 5_000, CUT);
+}
+
+#[test]
+fn cut_200_times_while_writing_on_version_4() {
+    cut_during("write", 200, 5_000, CUT_4);
 }
 
 #[test]
 fn cut_200_times_while_reading() {
-    cut_during("read", 200, 2 << 20);
+    cut_during("read", 200, 2 << 20, CUT);
+}
+
+#[test]
+fn cut_200_times_while_reading_on_version_4() {
+    cut_during("read", 200, 2 << 20, CUT_4);
 }
 
 #[test]
 fn cut_200_times_while_creating_renaming_and_removing() {
-    cut_during("create", 200, 10_000);
+    cut_during("create", 200, 10_000, CUT);
+}
+
+#[test]
+fn cut_200_times_while_creating_renaming_and_removing_on_version_4() {
+    cut_during("create", 200, 10_000, CUT_4);
 }
 
 #[test]

@@ -307,12 +307,15 @@ pub(super) fn outcome<T>(
     let mut results = Results::new(body)?;
     match results.sequence(sequence)? {
         Ok(_) => {}
-        Err(status::DELAY) => return Ok(Outcome::Busy),
+        // Sent twice, it was done the first time, and its reply was not kept: it may be done again, in another slot.
+        Err(status::DELAY | status::RETRY_UNCACHED_REP) => return Ok(Outcome::Busy),
         // The others say that the session is gone, or that its slots are not what we think they are: then it has to go.
         Err(_) => return Ok(Outcome::Lost(Loss::Session)),
     }
     match read(&mut results) {
-        Err(error) if is_busy(&error) => Ok(Outcome::Busy),
+        Err(error) if is_busy(&error) || error.status() == Some(status::RETRY_UNCACHED_REP) => {
+            Ok(Outcome::Busy)
+        }
         Err(error) if is_state_lost(&error) => {
             Ok(Outcome::Lost(Loss::State(error.status().unwrap_or_default())))
         }

@@ -176,8 +176,8 @@ fn cut_200_times_while_writing() {
 }
 
 #[test]
-fn cut_200_times_while_writing_on_version_4() {
-    cut_during("write", 200, 5_000, CUT_4);
+fn cut_50_times_while_writing_on_version_4() {
+    cut_during("write", 50, 5_000, CUT_4);
 }
 
 #[test]
@@ -186,8 +186,8 @@ fn cut_200_times_while_reading() {
 }
 
 #[test]
-fn cut_200_times_while_reading_on_version_4() {
-    cut_during("read", 200, 2 << 20, CUT_4);
+fn cut_50_times_while_reading_on_version_4() {
+    cut_during("read", 50, 2 << 20, CUT_4);
 }
 
 #[test]

@@ -66,7 +66,7 @@ use stability::WritePolicy;
 /// One NFS context. Shared by its operations; every method may be called from any thread.
 pub struct Client {
     id: u64,
-    pub(crate) reactor: Arc<Reactor<Connection>>,
+    reactor: Arc<Reactor<Connection>>,
     executor: Arc<Executor>,
     settings: Mutex<Settings>,
     mounted: Mutex<Option<Arc<Mounted>>>,

@@ -54,7 +54,8 @@ impl InSlot {
                 self.registration.went_well();
                 Ok(Some(value))
             }
-            Outcome::Busy => Ok(None),
+            // READ and WRITE may be done again.
+            Outcome::Busy | Outcome::Unkept => Ok(None),
             Outcome::Lost(loss) => self.registration.lost(&self.session, loss).map(|()| None),
         }
     }

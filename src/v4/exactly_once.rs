@@ -197,7 +197,9 @@ impl Lab {
                     let read = |results: &mut Results<'_>| results.remove();
                     match outcome(reply.body(), &call.sequence, read).unwrap() {
                         Outcome::Done(()) => self.done.push(call.name),
-                        Outcome::Busy | Outcome::Lost(_) => panic!("the slots are out of step"),
+                        Outcome::Busy | Outcome::Unkept | Outcome::Lost(_) => {
+                            panic!("the slots are out of step")
+                        }
                     }
                 }
             }

@@ -9,8 +9,6 @@ mod establish;
 mod exactly_once;
 mod files;
 mod io;
-#[cfg(test)]
-mod live;
 mod lock;
 mod names;
 mod nfs;

@@ -71,6 +71,8 @@ pub(super) enum Outcome<T> {
     Done(T),
     /// The server asks to come again later.
     Busy,
+    /// Sent twice, it was done the first time, and its reply was not kept.
+    Unkept,
     /// The session is gone, or state that the call has named; nothing was done, unless the call had been sent twice.
     Lost(Loss),
 }
@@ -177,7 +179,7 @@ impl Nfs {
         let doubtful = match self.call_once(properties, encode, read).await? {
             Outcome::Done(()) => return Ok(()),
             Outcome::Busy => false,
-            Outcome::Lost(_) => properties.cache,
+            Outcome::Lost(_) | Outcome::Unkept => properties.cache,
         };
         // What is rare is boxed.
         Box::pin(self.call_again(properties, encode, read, doubtful)).await
@@ -197,7 +199,7 @@ impl Nfs {
             match outcome.map_err(|error| error.with_retransmitted(doubtful))? {
                 Outcome::Done(()) => return Ok(()),
                 Outcome::Busy => doubtful = false,
-                Outcome::Lost(_) => doubtful = properties.cache,
+                Outcome::Lost(_) | Outcome::Unkept => doubtful = properties.cache,
             }
         }
         Err(nfs_error(status::DELAY))
@@ -307,15 +309,14 @@ pub(super) fn outcome<T>(
     let mut results = Results::new(body)?;
     match results.sequence(sequence)? {
         Ok(_) => {}
-        // Sent twice, it was done the first time, and its reply was not kept: it may be done again, in another slot.
-        Err(status::DELAY | status::RETRY_UNCACHED_REP) => return Ok(Outcome::Busy),
+        Err(status::DELAY) => return Ok(Outcome::Busy),
+        Err(status::RETRY_UNCACHED_REP) => return Ok(Outcome::Unkept),
         // The others say that the session is gone, or that its slots are not what we think they are: then it has to go.
         Err(_) => return Ok(Outcome::Lost(Loss::Session)),
     }
     match read(&mut results) {
-        Err(error) if is_busy(&error) || error.status() == Some(status::RETRY_UNCACHED_REP) => {
-            Ok(Outcome::Busy)
-        }
+        Err(error) if is_busy(&error) => Ok(Outcome::Busy),
+        Err(error) if error.status() == Some(status::RETRY_UNCACHED_REP) => Ok(Outcome::Unkept),
         Err(error) if is_state_lost(&error) => {
             Ok(Outcome::Lost(Loss::State(error.status().unwrap_or_default())))
         }

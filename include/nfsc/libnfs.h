@@ -455,8 +455,8 @@ EXTERN void nfs_set_readdir_max_buffer_size(struct nfs_context *nfs, uint32_t di
 #endif
 
 /**
- * Sets the NFS version of the next mount, NFS_V3 or NFS_V4. Returns 0, or -1 for any other number. Only version 3 works
- * so far: with version 4, mounting fails with -ENOSYS.
+ * Sets the NFS version of the next mount, NFS_V3 or NFS_V4. Returns 0, or -1 for any other number. With version 4 the
+ * server's highest minor version is used, 4.2 or 4.1; 4.0 is not there yet.
  */
 EXTERN int nfs_set_version(struct nfs_context *nfs, int version);
 
@@ -549,7 +549,7 @@ EXTERN void nfs_set_dircache(struct nfs_context *nfs, int enabled);
  * its colon, is that of the NFS service. An IPv6 address in front of a port stands in brackets. The arguments are
  * applied to the context. They are
  *
- * - version: NFS version, 3 or 4; mounting with 4 fails with -ENOSYS so far
+ * - version: NFS version, 3 or 4, or exactly 4.1 or 4.2
  * - uid, gid: whom to act as
  * - nfsport, mountport: ports of the server's services; 0 asks its portmapper
  * - timeo: how long one call may take, in tenths of a second; 0 is as long as it takes

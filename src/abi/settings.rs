@@ -137,8 +137,8 @@ pub extern "C" fn nfs_set_readdir_max_buffer_size(nfs: *mut nfs_context, dircoun
     set(nfs, |settings| (settings.readdir_dircount, settings.readdir_maxcount) = (dircount, maxcount));
 }
 
-/// Sets the NFS version of the next mount, NFS_V3 or NFS_V4. Returns 0, or -1 for any other number. Only version 3 works
-/// so far: with version 4, mounting fails with -ENOSYS.
+/// Sets the NFS version of the next mount, NFS_V3 or NFS_V4. Returns 0, or -1 for any other number. With version 4 the
+/// server's highest minor version is used, 4.2 or 4.1; 4.0 is not there yet.
 #[unsafe(no_mangle)]
 pub extern "C" fn nfs_set_version(nfs: *mut nfs_context, version: c_int) -> c_int {
     guard_or(
@@ -148,7 +148,7 @@ pub extern "C" fn nfs_set_version(nfs: *mut nfs_context, version: c_int) -> c_in
             if !(3..=4).contains(&version) {
                 return Err(Error::new(libc::EINVAL, format!("NFS version {version} is not supported")));
             }
-            context.client.change_settings(|settings| settings.version = bits(version));
+            context.client.change_settings(|settings| (settings.version, settings.minor) = (bits(version), None));
             Ok(0)
         },
     )

@@ -16,7 +16,7 @@ const SYNTAX: Syntax = if cfg!(libnfs_abi = "13") { Syntax::Plain } else { Synta
 /// its colon, is that of the NFS service. An IPv6 address in front of a port stands in brackets. The arguments are
 /// applied to the context. They are
 ///
-/// - version: NFS version, 3 or 4; mounting with 4 fails with -ENOSYS so far
+/// - version: NFS version, 3 or 4, or exactly 4.1 or 4.2
 /// - uid, gid: whom to act as
 /// - nfsport, mountport: ports of the server's services; 0 asks its portmapper
 /// - timeo: how long one call may take, in tenths of a second; 0 is as long as it takes

@@ -148,7 +148,9 @@ pub extern "C" fn nfs_set_version(nfs: *mut nfs_context, version: c_int) -> c_in
             if !(3..=4).contains(&version) {
                 return Err(Error::new(libc::EINVAL, format!("NFS version {version} is not supported")));
             }
-            context.client.change_settings(|settings| (settings.version, settings.minor) = (bits(version), None));
+            context
+                .client
+                .change_settings(|settings| (settings.version, settings.minor) = (bits(version), None));
             Ok(0)
         },
     )

@@ -41,6 +41,9 @@ const ROUNDS: u32 = 8;
 const ROOM_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_ROOM_PAUSE: Duration = Duration::from_millis(16);
 
+/// So many COMMITs in a row may fail before a write that waits for room does.
+const FAILED_COMMITS: u64 = 4;
+
 /// COMMITs that are under way at a time.
 const WINDOW: usize = 32;
 
@@ -283,7 +286,14 @@ impl Client {
     pub(super) async fn make_room(self: &Arc<Self>, session: &Session) -> Result<()> {
         let deadline = session.nfs.deadline_of_piece();
         let mut pause = ROOM_PAUSE;
+        let failed_before = lock(&self.failed_commits).0;
         while self.is_full() {
+            // Where COMMIT is refused again and again, or there is no connection any more, there will be no room.
+            if let (failed, Some(error)) = &*lock(&self.failed_commits)
+                && failed - failed_before >= FAILED_COMMITS
+            {
+                return Err(error.clone());
+            }
             let mut left = self.retained();
             for inode in session.mounted.inodes.dirty() {
                 if left <= MOST_RETAINED / 2 {
@@ -330,7 +340,12 @@ impl Client {
         let (client, session, inode) = (self.clone(), Session::begin(shared.clone()), inode.clone());
         let commit = async move {
             // Recorded if it is final, and otherwise tried again by whoever comes next.
-            let _ = client.commit(&session, &inode).await;
+            if let Err(error) = client.commit(&session, &inode).await
+                && !Nfs::is_busy(&error)
+            {
+                let mut failed = lock(&client.failed_commits);
+                *failed = (failed.0 + 1, Some(error));
+            }
             inode.early_commit.store(false, Ordering::SeqCst);
             Ok(())
         };

@@ -253,13 +253,14 @@ impl Client {
             Box::pin(self.make_room(session)).await?;
         }
         {
+            // Counted from here on: many may wait for their turn.
+            let stability = self.stability(file, from);
+            let _reservation = self.reserve(from, stability);
             let _order = match inode.order.try_write() {
                 Some(order) => order,
                 None => Box::pin(self.wait_for(session, inode.order.write())).await?,
             };
             let life = session.mounted.lives.current();
-            let stability = self.stability(file, from);
-            let _reservation = self.reserve(from, stability);
             let began = is_timed(from, stability).then(|| self.reactor.now());
             let sent = self.send(session, &session.nfs, inode, offset, from, stability).await;
             sent.map_err(|error| file.refused(error))?;

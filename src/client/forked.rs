@@ -3,7 +3,7 @@
 //! and the same mount, of which only what does not change is taken over, or what [`Client::hold`] has made sure of.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 
 use super::file::{Position, writes};
@@ -44,19 +44,6 @@ impl Client {
             client.mount_of_parent(mounted)?;
         }
         Ok(client)
-    }
-
-    /// In a child: goes on with this very context, whose process `has_ended`. `ends` waits for that; there has to be a
-    /// reason. False when another thread was inside.
-    pub fn take_over(&self, has_ended: impl Fn() -> bool, ends: impl Fn() -> bool) -> bool {
-        let ended = if self.has_something_to_lose() { ends() } else { has_ended() };
-        ended && self.executor.take_over()
-    }
-
-    /// Whether there are locks, or data that the server may lose: only who has this context can care for them.
-    fn has_something_to_lose(&self) -> bool {
-        let mounted = try_lock(&self.mounted).and_then(|mounted| mounted.clone());
-        mounted.is_some_and(|mounted| mounted.locks.may_be_held()) || self.retained.load(Ordering::SeqCst) > 0
     }
 }
 

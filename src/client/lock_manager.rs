@@ -14,7 +14,7 @@ use crate::attributes::Handle;
 use crate::error::{Error, Result};
 use crate::io::PortKind;
 use crate::rpc::Transport;
-use crate::sync::{lock, try_lock};
+use crate::sync::lock;
 use crate::v3::{Lock, LockCall, LockManager, LockOwner, LockStatus, PORTMAPPER_PORT, PortMapper};
 
 /// How long to wait before a lock is asked for again, the first time and at most.
@@ -109,11 +109,6 @@ impl Locks {
         let found = holder.clone();
         holder.unanswered = 0;
         Some(found)
-    }
-
-    /// In a child: whether some file may have locks.
-    pub fn may_be_held(&self) -> bool {
-        try_lock(&self.holders).is_some_and(|holders| !holders.by_owner.is_empty())
     }
 
     /// The files that have locks to take again after a restart.

@@ -79,6 +79,8 @@ pub struct Client {
     in_flight: Arc<AtomicUsize>,
     /// Writes for which there is no room.
     wait_for_room: Mutex<Vec<Waker>>,
+    /// COMMITs for the sake of room that have failed: how many, and why the last one.
+    failed_commits: Mutex<(u64, Option<Error>)>,
     /// A task finds out whether the server has what was acknowledged.
     checking: AtomicBool,
     myself: Weak<Client>,
@@ -110,6 +112,7 @@ impl Client {
             retained: Arc::default(),
             in_flight: Arc::default(),
             wait_for_room: Mutex::default(),
+            failed_commits: Mutex::default(),
             checking: AtomicBool::new(false),
             myself: myself.clone(),
             flushing: AtomicBool::new(false),

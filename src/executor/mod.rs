@@ -229,7 +229,7 @@ impl Executor {
         started();
         loop {
             let began = self.cancellations.load(Ordering::SeqCst);
-            if end.woken.load(Ordering::SeqCst) || self.open().is_err() {
+            if end.woken.load(Ordering::SeqCst) || self.open().is_err() || self.is_of_parent() {
                 break; // after that was read: what shuts down later ends the turn
             }
             if self.turn(end, began).is_err() {
@@ -527,12 +527,17 @@ impl Executor {
             }
             // It may have submitted something.
             self.unsettled.store(true, Ordering::SeqCst);
-            if self.process.load(Ordering::Relaxed) != io::process() {
+            if self.is_of_parent() {
                 self.leave_to_parent();
                 return false;
             }
         }
         true
+    }
+
+    /// This is a child of the process that has made it.
+    fn is_of_parent(&self) -> bool {
+        self.process.load(Ordering::Relaxed) != io::process()
     }
 
     /// A callback has forked, and returned in the child: what is under way goes on in the parent only.
@@ -543,15 +548,6 @@ impl Executor {
             libc::EBADF,
             "the call belongs to the process that has forked this one",
         ));
-    }
-
-    /// In a child whose parent has ended: goes on with what that had, unless another thread was inside.
-    pub fn take_over(&self) -> bool {
-        let alone = self.threads.is_alone() && self.reactor.is_intact();
-        if alone {
-            self.process.store(io::process(), Ordering::Relaxed);
-        }
-        alone
     }
 
     /// Operations whose callback has not begun.

@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use crate::sync::{lock, try_lock};
+use crate::sync::lock;
 
 /// Tells threads apart, without the allocation that std makes for the name of a thread that C has started.
 pub type ThreadMark = usize;
@@ -95,12 +95,6 @@ impl Threads {
     /// Whether the calling thread is in a callback.
     pub fn is_in_callback(&self) -> bool {
         lock(&self.inside).find().is_some_and(|(_, thread)| thread.callbacks > 0)
-    }
-
-    /// Whether no other thread was inside when the process was forked.
-    pub fn is_alone(&self) -> bool {
-        let this = this_thread();
-        try_lock(&self.inside).is_some_and(|inside| inside.threads.iter().all(|thread| thread.mark == this))
     }
 
     /// Waits until all others have left; false when that takes too long.

@@ -15,7 +15,7 @@ mod waiter;
 
 pub use buffer_pool::{BufferPool, copy, hold_spare_chunks};
 pub use datagram::{Datagrams, broadcast_addresses};
-pub use fork::{Succession, ends, has_ended, process, random};
+pub use fork::{process, random};
 #[cfg(any(test, fuzzing))]
 pub use link::OUTGOING_SLICES;
 pub use link::{LinkId, Receive, Received, Wire};

@@ -145,11 +145,6 @@ impl<W: Wire> Reactor<W> {
         }
     }
 
-    /// Whether it can be used in a child whose parent has ended.
-    pub fn is_intact(&self) -> bool {
-        !self.abandoned.load(Ordering::SeqCst) && try_lock(&self.state).is_some()
-    }
-
     /// For a fork: so that the child can abandon it.
     pub fn hold<'a>(&'a self, until: Instant, held: &mut Vec<Box<dyn Held + 'a>>) {
         hold(&self.state, until, held);

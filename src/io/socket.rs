@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
@@ -36,7 +35,8 @@ fn next_reserved_port() -> u16 {
 }
 
 /// When a connection has last found none of them free. Trying them all takes several milliseconds.
-static EXHAUSTED: Mutex<Option<Instant>> = Mutex::new(None);
+/// Milliseconds of [`uptime`]; 0 for never. No mutex: a child would find it locked, if another thread had it at the fork.
+static EXHAUSTED: AtomicU64 = AtomicU64::new(0);
 
 /// For how long only some are tried then, unless a connection of the process gives one back.
 const EXHAUSTED_TIME: Duration = Duration::from_secs(1);
@@ -44,14 +44,22 @@ const EXHAUSTED_TIME: Duration = Duration::from_secs(1);
 /// How many. Another server is reached from the first of them.
 const SOME_RESERVED: usize = 4;
 
-fn set_exhausted(since: Option<Instant>) {
-    *EXHAUSTED.lock().unwrap_or_else(PoisonError::into_inner) = since;
+fn set_exhausted(is: bool) {
+    EXHAUSTED.store(if is { uptime() } else { 0 }, Ordering::Relaxed);
+}
+
+/// Milliseconds, never 0.
+fn uptime() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the time is written to `now`.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    (now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000).max(1)
 }
 
 /// How many reserved ports to try.
 fn reserved_tries() -> usize {
-    let since = *EXHAUSTED.lock().unwrap_or_else(PoisonError::into_inner);
-    let exhausted = since.is_some_and(|since| since.elapsed() < EXHAUSTED_TIME);
+    let since = EXHAUSTED.load(Ordering::Relaxed);
+    let exhausted = since != 0 && uptime().saturating_sub(since) < EXHAUSTED_TIME.as_millis() as u64;
     if exhausted { SOME_RESERVED } else { RESERVED.len() }
 }
 
@@ -80,7 +88,7 @@ struct ReservedPort;
 
 impl Drop for ReservedPort {
     fn drop(&mut self) {
-        set_exhausted(None);
+        set_exhausted(false);
     }
 }
 
@@ -287,7 +295,7 @@ fn open(address: SocketAddr, ports: PortKind, options: &SocketOptions) -> io::Re
                 // The same four-tuple is in use, or still in TIME_WAIT: another port, in the end any that is free.
                 std::mem::forget(port);
                 if reserved == 0 && tries_all {
-                    set_exhausted(Some(Instant::now()));
+                    set_exhausted(true);
                 }
             }
             Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),

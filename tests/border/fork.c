@@ -289,7 +289,6 @@ static void in_the_daemon(int result, pid_t parent, int patient)
     EXPECT(turn_until(nfs, &finished, 1) == 0 && failed == 0);
     EXPECT(nfs_readdir(nfs, directory) != NULL);
     nfs_closedir(nfs, directory);
-    RETURNS(0, nfs_lockf(nfs, file, NFS4_F_ULOCK, 0));
     RETURNS(0, nfs_close(nfs, file));
     RETURNS(0, nfs_umount(nfs));
     nfs_destroy_context(nfs);
@@ -298,8 +297,8 @@ static void in_the_daemon(int result, pid_t parent, int patient)
     _exit(0);
 }
 
-/* A program mounts, and becomes a daemon: its child goes on with what it has, once the parent is gone; or goes on at
- * once, and the parent ends after a moment. */
+/* A program mounts, and becomes a daemon: its child goes on, once the parent is gone; or goes on at once, and the parent
+ * ends after a moment. */
 static void daemons(int patient, int milliseconds)
 {
     pid_t program, parent;
@@ -312,7 +311,6 @@ static void daemons(int patient, int milliseconds)
         nfs = mounted();
         RETURNS(0, nfs_open(nfs, "/file", O_RDWR, &file));
         RETURNS(0, nfs_opendir(nfs, "/", &directory));
-        RETURNS(0, nfs_lockf(nfs, file, NFS4_F_TLOCK, 0));
         nfs_get_fd(nfs);
         parent = getpid();
         if (fork() == 0)

@@ -13,20 +13,17 @@ use once_cell::sync::Lazy;
 
 use super::{CONTEXTS, Context, DIRECTORIES, FILES, OpenDirectory, OpenFile, RPC_CONTEXTS};
 use crate::client::hold_shared;
-use crate::io::{self, Succession};
+use crate::io;
 use crate::sync::{Held, lock, lock_until};
 
 /// How long fork() waits at most: it may be called by a signal handler, on top of whoever has one of the mutexes.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-static FORKS: Mutex<Forks> =
-    Mutex::new(Forks { succession: Succession::NONE, process: 0, contexts: Vec::new(), former: Vec::new() });
+static FORKS: Mutex<Forks> = Mutex::new(Forks { process: 0, contexts: Vec::new(), former: Vec::new() });
 
 /// What is known of parents and children. Locked from before a fork until after it.
 pub struct Forks {
-    /// Of this process as a parent, or else of the one that has forked it.
-    succession: Succession,
-    /// The contexts of the parent, each with that of `process`: the same one where the parent has ended.
+    /// The contexts of the parent, each with that of `process`.
     process: u32,
     contexts: Vec<(Arc<Context>, Weak<Context>)>,
     /// Copies of what the parent has. They are not to be dropped: threads that are gone may hold parts of them.
@@ -35,8 +32,8 @@ pub struct Forks {
 
 /// What a child can go on with.
 pub trait Forked: Send + Sync + 'static {
-    /// What takes the place of this object of the process `parent`.
-    fn forked(self: &Arc<Self>, parent: u32, forks: &mut Forks) -> Option<Arc<Self>>;
+    /// What takes the place of this object of the parent.
+    fn forked(self: &Arc<Self>, forks: &mut Forks) -> Option<Arc<Self>>;
 }
 
 impl Forks {
@@ -57,35 +54,35 @@ impl Forks {
         self.former.extend(former.map(|former| former as Arc<dyn Any + Send + Sync>));
     }
 
-    /// The context of this process by the number of its client, and whether it was the parent's.
-    fn context(&self, client_id: u64) -> Option<(Arc<Context>, bool)> {
-        let (old, new) = self.contexts.iter().rfind(|(old, _)| old.client.id() == client_id)?;
-        Some((new.upgrade()?, std::ptr::addr_eq(Arc::as_ptr(old), new.as_ptr())))
+    /// The context of this process by the number of its client.
+    fn context(&self, client_id: u64) -> Option<Arc<Context>> {
+        let (_, new) = self.contexts.iter().rfind(|(old, _)| old.client.id() == client_id)?;
+        new.upgrade()
     }
 }
 
 impl Forked for Context {
-    fn forked(self: &Arc<Self>, parent: u32, forks: &mut Forks) -> Option<Arc<Self>> {
-        if let Some((known, _)) = forks.context(self.client.id()) {
+    fn forked(self: &Arc<Self>, forks: &mut Forks) -> Option<Arc<Self>> {
+        if let Some(known) = forks.context(self.client.id()) {
             return Some(known); // by its other handle
         }
-        let successor = |ended| forks.succession.is_successor(parent, ended);
-        let taken_over = self.client.take_over(|| successor(io::has_ended), || successor(io::ends));
-        let new = if taken_over { self.clone() } else { Arc::new(self.of_child().ok()?) };
+        // Never the parent's own, though the parent may have ended: it may have used its connection after the fork, so that
+        // another call with the same xid, or half a record, would be taken for the parent's.
+        let new = Arc::new(self.of_child().ok()?);
         forks.contexts.push((self.clone(), Arc::downgrade(&new)));
         Some(new)
     }
 }
 
 impl Forked for OpenFile {
-    fn forked(self: &Arc<Self>, _: u32, forks: &mut Forks) -> Option<Arc<Self>> {
-        let (context, is_parents) = forks.context(self.file().client_id())?;
-        Some(if is_parents { self.clone() } else { self.of_child(&context.client) })
+    fn forked(self: &Arc<Self>, forks: &mut Forks) -> Option<Arc<Self>> {
+        let context = forks.context(self.file().client_id())?;
+        Some(self.of_child(&context.client))
     }
 }
 
 impl Forked for OpenDirectory {
-    fn forked(self: &Arc<Self>, _: u32, _: &mut Forks) -> Option<Arc<Self>> {
+    fn forked(self: &Arc<Self>, _: &mut Forks) -> Option<Arc<Self>> {
         self.of_child()
     }
 }
@@ -124,10 +121,7 @@ pub fn watch() {
 
 extern "C" fn before() {
     let until = Instant::now() + PATIENCE;
-    let Some(mut forks) = lock_until(&FORKS, until) else { return };
-    if !forks.succession.is_ours() {
-        forks.succession = Succession::new();
-    }
+    let Some(forks) = lock_until(&FORKS, until) else { return };
     let mut contexts: Vec<Arc<Context>> = CONTEXTS.objects(until).collect();
     // Those of NFS contexts are among them already.
     contexts.extend(RPC_CONTEXTS.objects(until).filter(|context| context.has_one_handle(until)));

@@ -53,8 +53,7 @@ impl<T: Forked> Slot<T> {
         if self.is_inherited() {
             let Some(mut object) = try_lock(&self.object) else { return false };
             if let Some(old) = &*object {
-                let process = self.process.load(Ordering::Relaxed);
-                let Some(new) = old.forked(process, &mut forks) else { return false };
+                let Some(new) = old.forked(&mut forks) else { return false };
                 if !Arc::ptr_eq(old, &new) {
                     forks.keep(object.replace(new));
                 }
@@ -216,7 +215,7 @@ mod tests {
     use super::*;
 
     impl Forked for u32 {
-        fn forked(self: &Arc<Self>, _: u32, _: &mut Forks) -> Option<Arc<Self>> {
+        fn forked(self: &Arc<Self>, _: &mut Forks) -> Option<Arc<Self>> {
             None
         }
     }

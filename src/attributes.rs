@@ -3,7 +3,8 @@
 use crate::error::{Error, Result};
 use crate::map::Fingerprint;
 
-/// A file handle: up to 128 bytes that only the server understands (RFC 8881, section 2.2; 64 with NFSv3).
+/// A file handle: up to 64 bytes that only the server understands (RFC 1813, section 2.3.3). NFSv4 has up to 128; longer
+/// ones than these are an error so far, since every operation copies handles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Handle {
     length: u8,
@@ -17,7 +18,7 @@ impl Fingerprint for Handle {
 }
 
 impl Handle {
-    pub const MAX: usize = 128;
+    pub const MAX: usize = 64;
 
     pub fn new(bytes: &[u8]) -> Result<Self> {
         let mut handle = Self { length: bytes.len() as u8, bytes: [0; Self::MAX] };
@@ -170,10 +171,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn handles_have_at_most_128_bytes() {
-        assert_eq!(Handle::new(&[7; 128]).unwrap().as_bytes(), [7; 128]);
+    fn handles_have_at_most_64_bytes() {
+        assert_eq!(Handle::new(&[7; 64]).unwrap().as_bytes(), [7; 64]);
         assert_eq!(Handle::new(b"").unwrap().as_bytes(), b"");
-        assert!(Handle::new(&[7; 129]).is_err());
+        assert!(Handle::new(&[7; 65]).is_err());
         assert!(Handle::new(&[7; 300]).is_err());
     }
 }

@@ -525,10 +525,10 @@ impl Writing {
 }
 
 impl InSlot {
-    /// The reply to a READ at `offset`.
-    pub fn read(&self, answer: Answer<'_>, offset: u64) -> Result<ReadReply> {
+    /// The reply to a READ.
+    pub fn read(&self, answer: Answer<'_>) -> Result<ReadReply> {
         match self {
-            Self::V3 => v3::read_reply(answer, offset),
+            Self::V3 => v3::read_reply(answer),
             Self::V4(slot) => slot.read(answer),
         }
     }

@@ -157,7 +157,7 @@ impl Call for Read {
     type Reply = ReadReply;
 
     fn read(&self, answer: Answer<'_>) -> Result<ReadReply> {
-        self.in_slot.read(answer, self.claim.offset)
+        self.in_slot.read(answer)
     }
 
     fn end(self, reply: Result<ReadReply>) -> End<usize> {

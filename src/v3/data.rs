@@ -7,7 +7,7 @@ use nfs3_client::nfs3_types::nfs3::{self, NFS_PROGRAM, nfsstat3};
 use nfs3_client::nfs3_types::xdr_codec::Unpack;
 
 use super::nfs::Nfs;
-use super::object::{FATTR3, size_in};
+use super::object::FATTR3;
 use super::status::{is, is_busy, nfs_error};
 use crate::attributes::Handle;
 use crate::error::{Error, Result};
@@ -26,8 +26,8 @@ pub(super) const WCC_ATTR: usize = 24;
 /// eof, length.
 pub const USUAL_READ_BODY: usize = 4 + 4 + FATTR3 + 4 + 4 + 4;
 
-/// A READ in flight, and where it reads.
-pub struct Reading(Pending, u64);
+/// A READ in flight.
+pub struct Reading(Pending);
 
 /// A WRITE in flight.
 pub struct Writing(Pending, usize);
@@ -63,7 +63,7 @@ impl Nfs {
     /// when this returns.
     pub fn read(&self, file: &Handle, offset: u64, to: Destination, deadline: Option<Instant>) -> Reading {
         let call = |memory| self.read_call(memory, file, offset, to, deadline);
-        Reading(self.transport.start_in(call), offset)
+        Reading(self.transport.start_in(call))
     }
 
     /// As [`Nfs::read`]; `completion` gets the reply, to be read by [`ReadReply::read`].
@@ -149,29 +149,24 @@ impl Nfs {
 
 impl Reading {
     pub async fn done(self) -> Result<ReadReply> {
-        let Self(pending, offset) = self;
-        pending.read(|reply| read_reply(reply, offset)).await
+        self.0.read(read_reply).await
     }
 }
 
-/// The reply to a READ at `offset`.
-pub fn read_reply(reply: Answer<'_>, offset: u64) -> Result<ReadReply> {
+/// The reply to a READ.
+pub fn read_reply(reply: Answer<'_>) -> Result<ReadReply> {
     let mut reader = Reader::new(reply.body);
     if let Err(error) = status(&mut reader) {
         return refused(error, reply.to);
     }
-    let attributes: Option<&[u8; FATTR3]> = if reader.flag()? { Some(reader.array()?) } else { None };
+    // The size there may be older than the data: it is no limit.
+    skip_optional(&mut reader, FATTR3)?;
     let (count, eof, length) = (reader.u32()? as usize, reader.u32()? != 0, reader.u32()?);
     let received = reply.received.unwrap_or(0);
     let contradicts = count > received || count == 0 && received > 0;
     if contradicts || length as usize != received {
         return Err(Error::malformed(format!("the reply to READ says {count} bytes and brings {received}")));
     }
-    let count = match attributes {
-        // Servers may bring more than the file has: their last block.
-        Some(attributes) if eof => count.min(size_in(attributes).saturating_sub(offset) as usize),
-        _ => count,
-    };
     Ok(ReadReply { busy: false, invalid: None, count, eof, to: reply.to })
 }
 

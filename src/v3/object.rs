@@ -160,12 +160,6 @@ pub(super) fn attributes(reader: &mut Reader<'_>) -> Result<Attributes> {
     })
 }
 
-/// The size in fattr3.
-pub(super) fn size_in(attributes: &[u8; FATTR3]) -> u64 {
-    let mut reader = Reader::new(&attributes[20..]);
-    reader.u64().unwrap_or(u64::MAX)
-}
-
 /// None for a type of file that NFSv3 does not know.
 fn decode(bytes: &[u8; FATTR3]) -> Option<Attributes> {
     let word = |index: usize| {

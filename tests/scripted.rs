@@ -107,8 +107,8 @@ cases! {
     replies:
         access_that_denies access_that_fails bytes_behind_every_result no_answer_ends_a_listing
         one_bad_object_in_a_directory pages_without_their_last_words read_at_the_end_is_invalid
-        read_behind_an_old_size read_whose_count_is_below_its_data true_is_not_always_one
-        umount_that_the_server_does_not_answer;
+        read_behind_an_old_size read_of_no_regular_file read_whose_count_is_below_its_data
+        true_is_not_always_one umount_that_the_server_does_not_answer;
     room: room_after_a_loss_for_good room_when_commit_is_refused;
     restart:
         asynchronous_read_after_restart commit_as_the_writer error_of_a_resend fstat_after_restart

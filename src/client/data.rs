@@ -9,6 +9,7 @@ use super::mount::Mounted;
 use super::session::{Session, Shared};
 use super::stability::is_timed;
 use super::{Client, File};
+use crate::attributes::FileType;
 use crate::dialect::{Nfs, Reading, Writing};
 use crate::error::{Error, Result};
 use crate::io::{Block, Destination, Source};
@@ -164,8 +165,10 @@ impl Client {
                 continue;
             }
             if let Some(error) = reply.invalid.take() {
-                let size = Box::pin(self.size(session, inode)).await?;
-                return if size <= at + total as u64 { Ok(total) } else { Err(error) };
+                let file = Box::pin(self.current_attributes(session, inode)).await?;
+                // What is no regular file has no end: it cannot be read.
+                let is_end = file.kind == FileType::Regular && file.size <= at + total as u64;
+                return if is_end { Ok(total) } else { Err(error) };
             }
             if is_whole(&reply, length - total) {
                 return Ok(total + reply.count);

@@ -4,7 +4,20 @@ of calls that are only a precaution."""
 import ctypes as C
 import os
 
-from filesystem import ACCES, DIRECTORY, INVAL, IO, NOENT, NOTSUPP, PERM, SERVERFAULT, STALE
+from filesystem import (
+    ACCES,
+    CHARACTER,
+    DIRECTORY,
+    FIFO,
+    INVAL,
+    IO,
+    NOENT,
+    NOTSUPP,
+    PERM,
+    SERVERFAULT,
+    SOCKET,
+    STALE,
+)
 from fixture import one_file
 from library import Context, case, elapsed, expect, main
 from server import SILENCE, Rejected, Server
@@ -87,7 +100,9 @@ def read_behind_an_old_size():
     expect(context.content(file, 100) == b"0123456789more", f"{context.content(file, 100)}")
     pending = context.start("pread", file, 10, 100)
     expect(context.finish(pending) == [4] and pending.data == b"more", f"{pending.data}")
-    expect(context.next_bytes(file, 9) == b"012345678" and context.next_bytes(file, 9) == b"9more", "by position")
+    expect(
+        context.next_bytes(file, 9) == b"012345678" and context.next_bytes(file, 9) == b"9more", "by position"
+    )
     expect(context.next_bytes(file, 9) == b"", "at the end")
     return "all that is there"
 
@@ -113,6 +128,21 @@ def read_at_the_end_is_invalid():
     expect(context.try_pread(file) == EINVAL, "a READ in the middle that is invalid")
     expect(context.finish(context.start("pread", file, 3, 5)) == [EINVAL], "the same, asynchronously")
     return "the end is the end"
+
+
+@case
+def read_of_no_regular_file():
+    """Nothing ends there: the server's NFS3ERR_INVAL is the answer."""
+    server = Server()
+    for name, kind in ((b"fifo", FIFO), (b"device", CHARACTER), (b"socket", SOCKET)):
+        server.make(name, kind)
+    server.hook = lambda call: call.failure(INVAL) if call.name == "READ" else None
+    context = Context(server)
+    for name in ("fifo", "device", "socket"):
+        file = context.must_open("/" + name, os.O_RDONLY)
+        status, pending = context.try_pread(file), context.start("pread", file, 0, 5)
+        expect(status == EINVAL and context.finish(pending) == [EINVAL], f"{name}: {status}, {pending}")
+    return "EINVAL"
 
 
 @case

@@ -95,7 +95,8 @@ cases! {
         reads_and_writes_at_the_position reads_at_the_position seek_in_between threads_reading_one_handle
         two_appends;
     races:
-        append_after_an_unnoticed_restart close_in_the_grace_period lock_at_the_position_behind_a_write
+        append_after_an_unnoticed_restart close_in_the_grace_period every_operation_after_a_lost_lock
+        lock_at_the_position_behind_a_write
         read_after_a_lost_lock read_beside_a_steady_writer read_beside_a_steady_writer_and_a_busy_file
         resend_without_an_answer timeout_of_a_waiting_write write_after_a_lost_lock
         write_under_way_when_the_lock_is_lost;

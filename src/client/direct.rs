@@ -72,10 +72,7 @@ impl Client {
     ) -> Result<()> {
         let left = self.with_shared(|shared| {
             let with_one_call = |shared: &&Arc<Shared>| {
-                shared.policy.is_none()
-                    && (1..=shared.read_piece).contains(&to.len())
-                    && file.mount.check().is_ok()
-                    && file.locking.check().is_ok()
+                shared.policy.is_none() && (1..=shared.read_piece).contains(&to.len()) && file.check().is_ok()
             };
             let shared = shared.ok().filter(with_one_call);
             let claim = shared.and_then(|_| Claim::new(&file, place)).filter(|claim| claim.fits(to.len()));
@@ -110,9 +107,8 @@ impl Client {
             let with_one_call = |shared: &&Arc<Shared>| {
                 !appends
                     && (1..=shared.write_piece).contains(&from.len())
-                    && file.mount.check().is_ok()
+                    && file.check().is_ok()
                     && file.writable().is_ok()
-                    && file.locking.check().is_ok()
                     && !file.inode.errors.has_news(&file.errors)
                     && !self.is_full()
             };

@@ -98,6 +98,12 @@ impl File {
         self.client
     }
 
+    /// EBADF when its mount has ended, EIO when its locks are lost: others may have changed what was locked.
+    pub(super) fn check(&self) -> Result<()> {
+        self.mount.check()?;
+        self.locking.check()
+    }
+
     /// EBADF unless it is open for writing.
     pub(super) fn writable(&self) -> Result<()> {
         match self.writer {
@@ -218,7 +224,7 @@ impl Client {
     /// Closes a file and gives its locks back; an error tells that data written before may be lost. The handle is
     /// gone either way.
     pub async fn close(self: Arc<Self>, file: Arc<File>) -> Result<()> {
-        let stable = match (&file.writer, self.session_of(&file)) {
+        let stable = match (&file.writer, self.session_to_close(&file)) {
             (None, _) => Ok(()),
             (Some(_), Ok(session)) => self.make_stable_for(&session, &file).await,
             // What was not stable when the mount ended is an error by now.
@@ -231,7 +237,7 @@ impl Client {
         self.trim_buffers();
         self.release_locks(&file).await;
         if file.has_state.swap(false, Ordering::Relaxed)
-            && let Ok(session) = self.session_of(&file)
+            && let Ok(session) = self.session_to_close(&file)
         {
             // What the server says of it concerns nobody: nothing is lost by it.
             let _told = session.nfs.release(&file.handle, &file.inode.state, access(file.flags)).await;

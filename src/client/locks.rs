@@ -60,7 +60,7 @@ struct State {
 }
 
 impl Locking {
-    /// EIO when the locks of the file are lost. To be asked by whatever goes through it.
+    /// EIO when the locks of the file are lost.
     pub fn check(&self) -> Result<()> {
         self.state.get().map_or(Ok(()), LockState::check)
     }
@@ -176,7 +176,6 @@ impl Client {
     ) -> Result<()> {
         let set = async {
             permitted(&file, change)?;
-            file.locking.check()?;
             let (mounted, wanted, deadline) = self.locate(&file, change == Change::Exclusive, at).await?;
             if change == Change::Unlock {
                 self.before_unlock(&file).await?;
@@ -203,7 +202,6 @@ impl Client {
     /// Whether bytes of a file could be locked for writing; EACCES when another owner has a lock there.
     pub async fn test_lock(self: Arc<Self>, file: Arc<File>, at: Span) -> Result<()> {
         let test = async {
-            file.locking.check()?;
             let (mounted, wanted, deadline) = self.locate(&file, true, at).await?;
             match self.insist(&mounted, file.locking.state(), LockCall::Test, &wanted, deadline).await? {
                 LockStatus::Denied => Err(Error::new(libc::EACCES, "another owner has a lock there")),

@@ -115,8 +115,15 @@ impl Client {
         self.shared().map(Session::begin)
     }
 
-    /// As [`Client::session`], for an operation on an open file; EBADF when its mount has ended.
+    /// As [`Client::session`], for an operation on an open file; see [`File::check`].
     pub(super) fn session_of(&self, file: &File) -> Result<Session> {
+        let session = self.session_to_close(file);
+        file.locking.check()?;
+        session
+    }
+
+    /// As [`Client::session_of`], to give back what the server has for an open file, lost locks or not.
+    pub(super) fn session_to_close(&self, file: &File) -> Result<Session> {
         let session = self.session();
         file.mount.check()?; // afterwards: if it has not ended, the session is of this mount
         session

@@ -1,5 +1,6 @@
 """What happens between a call and its answer: restarts, lost locks, other threads and other files."""
 
+import ctypes as C
 import os
 import threading
 import time
@@ -11,6 +12,7 @@ from library import (
     TRY_LOCK,
     UNLOCK,
     Context,
+    Stat,
     case,
     elapsed,
     expect,
@@ -73,6 +75,37 @@ def read_after_a_lost_lock():
     status = context.try_pread(file)
     expect(status == -5, f"first pread {status}, next {context.try_pread(file)}")
     return f"{status}"
+
+
+@case
+def every_operation_after_a_lost_lock():
+    """None reaches the server, not even one that does not need the lock; close gives back what is left."""
+    server, node, context, file = one_file(b"data", portmapper=True)
+    context.must_lockf(file, LOCK, 0)
+    server.crash()
+    server.lock_by_somebody_else(node)
+    server.change(node, b"THEIRS")
+    settle()
+    first, since = context.try_pread(file), len(server.calls)
+    said = {
+        "read": context.read(file, 4, C.create_string_buffer(4)),
+        "write": context.write(file, 4, b"more"),
+        "fstat64": context.fstat64(file, C.byref(Stat())),
+        "lseek": context.lseek(file, 0, os.SEEK_END, C.byref(C.c_uint64())),
+        "ftruncate": context.ftruncate(file, 3),
+        "fchmod": context.fchmod(file, 0o600),
+        "fchown": context.fchown(file, 1, 1),
+        "fsync": context.fsync(file),
+        "lockf": context.lockf(file, TRY_LOCK, 0),
+        "unlock": context.lockf(file, UNLOCK, 0),
+    }
+    calls = server.count("READ", "WRITE", "GETATTR", "SETATTR", "LOCK", "UNLOCK", since=since)
+    expect(first == -5 and set(said.values()) == {-5} and not calls, f"pread {first}, {said}, {calls} calls")
+    context.close(file)
+    expect(server.count("UNLOCK", since=since), "close has not told the lock manager")
+    context.must_close(context.must_open("/f", os.O_RDWR))
+    expect(bytes(node.now) == b"THEIRS", f"{bytes(node.now)}")
+    return f"{said}"
 
 
 @case

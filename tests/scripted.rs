@@ -121,9 +121,10 @@ cases! {
         creation_race listing names_that_are_too_long resolver_at_exit slashes times_outside_32_bits
         times_until_2106;
     truth:
-        commit_jukebox commit_jukebox_then_success commit_without_answer_keeps_the_data
-        each_writer_hears_once error_at_close error_to_the_wrong_handle fsync_too_early no_commit_when_clean
-        one_commit_is_enough server_without_commit;
+        append_to_a_file_that_is_gone commit_jukebox commit_jukebox_then_success
+        commit_without_answer_keeps_the_data each_writer_hears_once error_at_close error_to_the_wrong_handle
+        file_that_is_gone_for_a_moment fsync_too_early no_commit_when_clean one_commit_is_enough
+        server_without_commit;
     turns:
         deadline_during_a_callback deadline_that_was_running_before_a_callback event_loop_beside_threads
         lost_wakeup_steps nested_callbacks service_thread_latency service_thread_latency_of_ten

@@ -222,9 +222,8 @@ impl Client {
         }
         inode.errors.check(&file.errors)?;
         match result {
-            Err(error) if is_final(&error) => file.is_there(), // recorded, and told to this handle
-            Ok(()) => file.is_there(),
-            result => result,
+            Err(error) if !is_final(&error) => Err(error),
+            _ => file.is_there(session).await, // an error is recorded, and told to this handle
         }
     }
 

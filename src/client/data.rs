@@ -224,7 +224,8 @@ impl Client {
             let session = self.session_of(file)?;
             file.writable()?;
             let turn = self.wait_for(&session, file.inode.append.lock()).await?;
-            Ok((turn, self.size(&session, &file.inode).await?))
+            let size = self.size(&session, &file.inode).await;
+            Ok((turn, size.map_err(|error| file.refused(error))?))
         };
         let (_turn, offset) = size.await.map_err(|error: Error| error.during("write").at(&file.path))?;
         let count = self.clone().pwrite(file.clone(), offset, from).await?;

@@ -29,7 +29,7 @@ pub struct File {
     pub(super) position: Position,
     /// Which errors of the file it has heard of.
     pub(super) errors: ErrorCursor,
-    /// A write through it was refused because the server has the file no more.
+    /// A write through it was refused because the server has the file no more. It may have it again.
     pub(super) is_gone: AtomicBool,
     /// The server keeps state for it, which is to be given back.
     pub(super) has_state: AtomicBool,
@@ -119,13 +119,15 @@ impl File {
         error
     }
 
-    /// ESTALE when a write was refused so: whoever asks whether all of it is stable hears it again, as with libnfs, whose
-    /// COMMIT the server refuses.
-    pub(super) fn is_there(&self) -> Result<()> {
-        match self.is_gone.load(Ordering::Relaxed) {
-            false => Ok(()),
-            true => Err(Error::new(libc::ESTALE, "the server has the file no more (NFS3ERR_STALE)")),
+    /// ESTALE when a write was refused so, and the server still says so: whoever asks whether all of it is stable hears
+    /// it again, as with libnfs, whose COMMIT the server refuses.
+    pub(super) async fn is_there(&self, session: &Session) -> Result<()> {
+        if self.is_gone.load(Ordering::Relaxed) {
+            self.is_gone.store(false, Ordering::Relaxed); // first: another write may be refused meanwhile
+            let asked = Box::pin(session.nfs.getattr(&self.handle)).await;
+            asked.inspect_err(|_| self.is_gone.store(true, Ordering::Relaxed))?;
         }
+        Ok(())
     }
 
     /// Whether what is written at the position goes to the end of the file.

@@ -4,11 +4,11 @@ once."""
 import os
 import time
 
-from filesystem import IO, JUKEBOX, NOTSUPP, ROFS
+from filesystem import IO, JUKEBOX, NOTSUPP, ROFS, STALE
 from library import Context, case, elapsed, expect, main, settle
 from server import PROC_UNAVAIL, Rejected, Server, failing
 
-EIO = -5
+EIO, ESTALE = -5, -116
 
 
 def one_file(**settings):
@@ -16,6 +16,34 @@ def one_file(**settings):
     node = server.make(b"f")
     context = Context(server, **settings)
     return server, node, context
+
+
+@case
+def file_that_is_gone_for_a_moment():
+    """One WRITE is refused with NFS3ERR_STALE; then the server has the file again, and takes all."""
+    server, node, context = one_file()
+    file = context.must_open("/f", os.O_RDWR)
+    server.hook = failing("WRITE", STALE)
+    refused = context.pwrite(file, 0, 4, b"data")
+    server.hook = failing("GETATTR", STALE)
+    gone = context.fsync(file)
+    server.hook = None
+    context.put(file, b"data")
+    again, closed = context.fsync(file), context.close(file)
+    said = f"pwrite {refused}, fsync {gone}, then {again}, close {closed}, the disk: {node.stable}"
+    expect((refused, gone, again, closed, node.stable) == (ESTALE, ESTALE, 0, 0, b"data"), said)
+    return said
+
+
+@case
+def append_to_a_file_that_is_gone():
+    """Where the server is asked for the end, it says NFS3ERR_STALE."""
+    server, _node, context = one_file()
+    file = context.must_open("/f", os.O_WRONLY | os.O_APPEND)
+    server.remove(b"f")
+    said = context.write(file, 4, b"data"), context.fsync(file), context.close(file)
+    expect(said == (ESTALE, ESTALE, ESTALE), f"write, fsync, close: {said}")
+    return "ESTALE each time"
 
 
 @case

@@ -41,6 +41,8 @@ pub struct DirectoryCache {
     state: Mutex<State>,
     /// Counts the changes. Written under the lock of the state.
     generation: AtomicU64,
+    /// Counts how often something was forgotten.
+    forgotten: AtomicU64,
 }
 
 #[derive(Default)]
@@ -99,6 +101,11 @@ impl DirectoryCache {
         self.generation.load(Ordering::Acquire)
     }
 
+    /// Changes when something is forgotten: an operation that began before may have used it.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Acquire)
+    }
+
     /// Keeps what a LOOKUP has found, unless its directory was changed meanwhile, or is not where it was.
     pub fn insert(&self, found: &Found<'_>, credential: &Credential, now: Instant) {
         let mut state = lock(&self.state);
@@ -107,7 +114,7 @@ impl DirectoryCache {
             return;
         }
         if state.credential.as_ref() != Some(credential) || state.by_path.len() >= MOST {
-            state.clear();
+            self.clear_all(&mut state);
             state.credential = Some(credential.clone());
         }
         let (above, name) = last_of(found.path);
@@ -141,6 +148,7 @@ impl DirectoryCache {
         if !state.by_place.is_empty()
             && let Some(path) = state.by_place.remove(&place(directory, name))
         {
+            self.forgotten.fetch_add(1, Ordering::Release);
             state.remove(&path);
         }
     }
@@ -152,6 +160,7 @@ impl DirectoryCache {
         let in_it = state.by_path.iter().filter(|(_, known)| known.parent == *directory);
         let paths: Vec<_> = in_it.map(|(path, _)| path.clone()).collect();
         for path in paths {
+            self.forgotten.fetch_add(1, Ordering::Release);
             state.remove(&path);
         }
     }
@@ -168,12 +177,15 @@ impl DirectoryCache {
         lock(&self.state).by_path.is_empty()
     }
 
-    /// Forgets everything; true if there was something.
-    pub fn clear(&self) -> bool {
-        let mut state = lock(&self.state);
-        let some = !state.by_path.is_empty();
-        state.clear();
-        some
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.clear_all(&mut lock(&self.state));
+    }
+
+    fn clear_all(&self, state: &mut State) {
+        self.forgotten.fetch_add((!state.by_path.is_empty()).into(), Ordering::Release);
+        state.by_path.clear();
+        state.by_place.clear();
     }
 }
 
@@ -198,11 +210,6 @@ impl State {
             }
             stays
         });
-    }
-
-    fn clear(&mut self) {
-        self.by_path.clear();
-        self.by_place.clear();
     }
 }
 
@@ -258,7 +265,10 @@ mod tests {
         assert_eq!(all(&known), ["/ab"]);
         insert(&known, "/c", "", &bob, now, known.generation());
         assert_eq!(known.get(b"/ab", &bob, now), None);
-        assert!(known.clear() && !known.clear());
+        let forgotten = known.forgotten();
+        known.clear();
+        known.clear();
+        assert_eq!((all(&known).len(), known.forgotten()), (0, forgotten + 1));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! is asked for a root when a path first leads there.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,8 @@ const MOST: usize = 16 << 10;
 pub struct Nested {
     /// By their paths from the root of the mounted export on.
     places: Mutex<BTreeMap<Vec<u8>, Place>>,
+    /// Counts how often a root was forgotten.
+    forgotten: AtomicU64,
     /// The mount service has listed some.
     is_listed: bool,
 }
@@ -58,13 +61,13 @@ impl Nested {
             is_normal(path).then(|| (path.to_vec(), Place::Unasked))
         });
         let places: BTreeMap<_, _> = below.take(MOST).collect();
-        Self { is_listed: !places.is_empty(), places: Mutex::new(places) }
+        Self { is_listed: !places.is_empty(), places: Mutex::new(places), ..Self::default() }
     }
 
     /// In a child of the process: a copy of its own. None when another thread was changing it when the process forked.
     pub fn of_child(&self) -> Option<Self> {
         let places = try_lock(&self.places)?.clone();
-        Some(Self { places: Mutex::new(places), is_listed: self.is_listed })
+        Some(Self { places: Mutex::new(places), is_listed: self.is_listed, ..Self::default() })
     }
 
     /// Whether there is anything to find by a path alone.
@@ -98,13 +101,18 @@ impl Nested {
         (names, unasked)
     }
 
-    /// Roots have to be asked for again. True if there was one.
-    pub fn forget(&self) -> bool {
+    /// Roots have to be asked for again.
+    pub fn forget(&self) {
         let mut some = false;
         for place in lock(&self.places).values_mut().filter(|place| matches!(place, Place::Root(..))) {
             (*place, some) = (Place::Unasked, true);
         }
-        some
+        self.forgotten.fetch_add(some.into(), Ordering::Release);
+    }
+
+    /// Changes when a root is forgotten: an operation that began before may have used it.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Acquire)
     }
 
     fn get(&self, path: &[u8]) -> Option<Place> {
@@ -112,7 +120,11 @@ impl Nested {
     }
 
     fn set(&self, path: &[u8], place: Place) {
-        lock(&self.places).insert(path.to_vec(), place);
+        let former = lock(&self.places).insert(path.to_vec(), place);
+        let is_same = |root: Handle| matches!(place, Place::Root(now, _) if now == root);
+        if matches!(former, Some(Place::Root(root, _)) if !is_same(root)) {
+            self.forgotten.fetch_add(1, Ordering::Release);
+        }
     }
 }
 
@@ -269,7 +281,9 @@ mod tests {
         let export = Export { directory: b"/srv/a/b".to_vec(), groups: vec![] };
         let (nested, now) = (Nested::below(b"/srv", &[export]), Instant::now());
         let handle = Handle::new(b"root").unwrap();
-        assert!(nested.is_root(b"/a/b", now) && !nested.is_root(b"/a", now) && !nested.forget());
+        assert!(nested.is_root(b"/a/b", now) && !nested.is_root(b"/a", now));
+        nested.forget();
+        assert_eq!(nested.forgotten(), 0);
         assert_eq!(nested.names_in(b"/a", now), (vec![b"b".to_vec()], 1));
         assert_eq!(nested.names_in(b"", now), (vec![], 0));
         nested.set(b"/a/b", Place::Root(handle, None));
@@ -277,7 +291,9 @@ mod tests {
         nested.set(b"/a/b", Place::Root(handle, Some(7)));
         assert_eq!(nested.root(b"/a/b"), Some(Directory { handle, fsid: 7 }));
         assert_eq!(nested.names_in(b"/a", now), (vec![b"b".to_vec()], 0));
-        assert!(nested.forget() && nested.root(b"/a/b").is_none() && nested.is_root(b"/a/b", now));
+        nested.forget();
+        assert!(nested.root(b"/a/b").is_none() && nested.is_root(b"/a/b", now));
+        assert_eq!(nested.forgotten(), 1);
         nested.set(b"/a/b", Place::Refused(now));
         assert!(!nested.is_root(b"/a/b", now) && nested.names_in(b"/a", now).0.is_empty());
         assert!(nested.is_root(b"/a/b", now + REFUSAL_LIFE));

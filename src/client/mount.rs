@@ -428,9 +428,17 @@ impl Mounted {
         }
     }
 
-    /// The way to every directory is looked up anew. True if some were known.
-    pub fn forget_places(&self) -> bool {
-        self.directories.clear() | self.nested.forget()
+    /// The way to every directory is looked up anew. True if some were known, now or since that was the number of
+    /// [`Mounted::forgotten_places`]: another operation may have forgotten what this one has used.
+    pub fn forget_places(&self, since: u64) -> bool {
+        self.directories.clear();
+        self.nested.forget();
+        self.forgotten_places() != since
+    }
+
+    /// Changes when the way to a directory is forgotten, by whomever.
+    pub fn forgotten_places(&self) -> u64 {
+        self.directories.forgotten().wrapping_add(self.nested.forgotten())
     }
 
     /// Ends the READs and WRITEs of a file that wait to be sent.

@@ -131,8 +131,9 @@ impl Client {
         operation: impl Fn(Session) -> F,
     ) -> Result<T> {
         let (mounted, deadline) = (session.mounted.clone(), session.nfs.deadline());
+        let forgotten = mounted.forgotten_places();
         match operation(session).await {
-            Err(error) if error.errno() == libc::ESTALE && mounted.forget_places() => {
+            Err(error) if error.errno() == libc::ESTALE && mounted.forget_places(forgotten) => {
                 let mut again = self.session()?;
                 again.nfs.set_deadline(deadline);
                 Box::pin(operation(again)).await

@@ -140,6 +140,32 @@ def renames_beside_walks():
     return f"{rounds} renames beside walks"
 
 
+@case
+def several_in_a_replaced_directory():
+    """Operations at the same time in what was known, and is gone: each finds what is there now."""
+    server = Server()
+    server.make(b"x", parent=server.make(b"d", DIRECTORY))
+    server.make(b"nested", DIRECTORY)
+    server.exports[b"/export/nested"] = nested = server.new_root(fsid=1)
+    server.make(b"x", parent=nested)
+    context = Context(server)
+    context.get_fd()
+    for where in ("/d", "/nested"):
+        context.size(where + "/x")
+        with server.lock:
+            if where == "/d":
+                del server.nodes[server.root.names.pop(b"d")]
+                server.make(b"d", DIRECTORY)
+            else:
+                del server.nodes[nested.number]
+                server.exports[b"/export/nested"] = server.new_root(fsid=1)
+        pending = [context.start("mkdir", f"{where}/{name}") for name in "abc"]
+        context.finish(*pending)
+        said = [operation.status for operation in pending]
+        expect(said == [0, 0, 0], f"three times mkdir in {where}: {said}")
+    return "each is made"
+
+
 def private_tree():
     server = Server()
     server.permissions = True

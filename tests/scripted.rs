@@ -64,7 +64,8 @@ cases! {
     directories:
         asynchronous_chmod_takes_the_way_away asynchronous_mkdir_known below_a_renamed_directory
         chmod_takes_the_way_away chown_takes_the_way_away late_lookup late_lookup_and_rmdir mkdir_known
-        rename_known renames_beside_walks several_in_a_replaced_directory symlink_known;
+        rename_known renames_beside_walks replaced_above_a_known_directory several_in_a_replaced_directory
+        symlink_known;
     exports:
         list_of_exports_that_comes_late list_of_exports_that_does_not_come list_of_exports_that_is_none
         listed_export_after_a_restart listed_export_and_another_mount_of_the_context

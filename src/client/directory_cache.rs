@@ -61,6 +61,7 @@ struct Known {
     directory: Directory,
     /// The directory that it was found in.
     parent: Handle,
+    /// When it was found, or what is above it if that was earlier: it is trusted no longer than that.
     found: Instant,
 }
 
@@ -118,11 +119,12 @@ impl DirectoryCache {
             state.credential = Some(credential.clone());
         }
         let (above, name) = last_of(found.path);
-        if !above.is_empty()
-            && !found.is_in_root
-            && state.by_path.get(above).is_none_or(|known| known.directory.handle != *found.parent)
-        {
-            return;
+        let mut since = now;
+        if !above.is_empty() && !found.is_in_root {
+            match state.by_path.get(above) {
+                Some(known) if known.directory.handle == *found.parent => since = known.found.min(now),
+                _ => return,
+            }
         }
         let place = place(found.parent, name);
         let differs =
@@ -135,7 +137,7 @@ impl DirectoryCache {
         {
             state.remove(&other);
         }
-        let known = Known { directory: found.directory, parent: *found.parent, found: now };
+        let known = Known { directory: found.directory, parent: *found.parent, found: since };
         if state.by_path.insert(found.path.into(), known).is_none() {
             state.by_place.insert(place, found.path.into());
         }
@@ -269,6 +271,24 @@ mod tests {
         known.clear();
         known.clear();
         assert_eq!((all(&known).len(), known.forgotten()), (0, forgotten + 1));
+    }
+
+    #[test]
+    fn the_way_to_a_directory_is_as_old_as_its_oldest_part() {
+        let (who, known, now) =
+            (Credential::sys(1, 1, &[]).unwrap(), DirectoryCache::default(), Instant::now());
+        let late = now + LIFE / 2;
+        insert(&known, "/a", "", &who, now, 0);
+        insert(&known, "/a/b", "/a", &who, late, 0);
+        insert(&known, "/c", "", &who, late, 0);
+        assert!(known.get(b"/a/b", &who, late).is_some());
+        assert!(
+            known.get(b"/a/b", &who, now + LIFE).is_none() && known.get(b"/c", &who, now + LIFE).is_some()
+        );
+        insert(&known, "/a", "", &who, late, 0);
+        assert!(known.get(b"/a/b", &who, now + LIFE).is_none(), "it was not looked up again");
+        insert(&known, "/a/b", "/a", &who, late, 0);
+        assert!(known.get(b"/a/b", &who, now + LIFE).is_some());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 back."""
 
 import os
+import time
 
 from filesystem import DIRECTORY
 from fixture import Held
@@ -138,6 +139,25 @@ def renames_beside_walks():
             wrong.append((rename.status, found.status, gone.status))
     expect(not wrong, f"{len(wrong)} of {rounds} renames: {wrong[:3]}")
     return f"{rounds} renames beside walks"
+
+
+@case
+def replaced_above_a_known_directory():
+    """Another client replaces /a; what was found in it later is trusted no longer than /a itself."""
+    server = Server()
+    server.make(b"x", parent=server.make(b"b", DIRECTORY, parent=server.make(b"a", DIRECTORY)))
+    context, other = Context(server), Context(server)
+    context.try_stat("/a/y")
+    began = time.monotonic()
+    time.sleep(2)
+    context.size("/a/b/x")
+    other.must_rename("/a", "/old")
+    other.must_mkdir("/a")
+    other.must_mkdir("/a/b")
+    time.sleep(began + 3.2 - time.monotonic())
+    status = context.try_stat("/a/b/x")
+    expect(status == ENOENT, f"3.2 s after /a was found, /a/b/x: {status}")
+    return "found 3.2 s after /a"
 
 
 @case

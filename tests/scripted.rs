@@ -117,6 +117,12 @@ cases! {
         holes_after_restart listing_after_restart noticed_in_another_file page_cache_after_restart
         restart_during_many_writes second_handle_after_restart seek_end_after_restart stale_read
         stat_after_restart two_writers_two_users;
+    roots:
+        listing_beside_a_mount_service_that_closes_its_connections
+        listing_beside_a_root_that_is_not_looked_at
+        older_root refusal_beside_a_root refusal_of_a_reserved_port refusal_of_an_unreserved_port
+        refusal_of_one_user root_after_what_lies_underneath root_for_many_operations
+        root_of_another_context_that_is_not_served root_whose_place_is_renamed;
     small:
         above_a_directory_with_the_same_beginning busy_forever busy_operations busy_until_the_timeout
         creation_race listing names_that_are_too_long resolver_at_exit slashes times_outside_32_bits

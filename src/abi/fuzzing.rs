@@ -101,7 +101,7 @@ pub fn replies(input: &[u8]) {
         19 => drop(answering.to(nfs.commit(&object))),
         20 => drop(answering.to(nfs.getacl(&object))),
         which @ 21..=23 => {
-            let mount = Mount { transport, credential, deadline };
+            let mount = Mount { transport, credential, deadline, is_privileged: false };
             match which {
                 21 => drop(answering.to(mount.mnt(b"/export"))),
                 22 => drop(answering.to(mount.umnt(b"/export"))),

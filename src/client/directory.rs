@@ -61,7 +61,7 @@ impl Client {
         };
         // The server may show what lies underneath.
         let (exports, unasked) = match session.crosses {
-            true => session.mounted.nested.names_in(path, self.reactor.now()),
+            true => session.mounted.nested.names_in(path, session.nfs.credential(), self.reactor.now()),
             false => (Vec::new(), 0),
         };
         let mut plus = true;
@@ -70,7 +70,9 @@ impl Client {
         loop {
             let place = listing.place;
             let each = |mut entry: DirEntry<'_>| {
-                if !exports.is_empty() && exports.iter().any(|export| export == entry.name) {
+                if !exports.is_empty()
+                    && exports.binary_search_by(|export| export[..].cmp(entry.name)).is_ok()
+                {
                     entry.attributes = None;
                 }
                 listing.add(&entry)
@@ -145,9 +147,11 @@ impl Client {
         let mut is_export = session.is_export(&place, self.reactor.now());
         loop {
             if is_export {
-                match self.nested_root(session, &place).await {
-                    Ok(None) => {} // what lies underneath is what the path means
-                    root => return Ok(root.ok().flatten().map(|root| root.attributes)),
+                match self.look_at_nested(session, &place).await {
+                    Ok(Ok(None)) => {} // what lies underneath is what the path means
+                    Ok(root) => return Ok(root.ok().flatten().map(|root| root.attributes)),
+                    Err(error) if is_answer(&error) => return Ok(None),
+                    Err(error) => return Err(error),
                 }
             }
             let attributes = match session.nfs.lookup(directory, name).await {
@@ -169,9 +173,9 @@ impl Client {
 }
 
 /// Whether a server has said something, be it that it cannot understand the call.
-fn is_answer(error: &Error) -> bool {
+pub fn is_answer(error: &Error) -> bool {
     const REJECTED: [libc::c_int; 4] = [libc::EIO, libc::EACCES, libc::EPROTONOSUPPORT, libc::EOPNOTSUPP];
-    error.status().is_some() || REJECTED.contains(&error.errno())
+    error.status().is_some() || error.mount_status().is_some() || REJECTED.contains(&error.errno())
 }
 
 /// A listing as far as it has come.

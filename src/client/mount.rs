@@ -2,12 +2,12 @@
 //! the process has mounted it a moment ago.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use super::directory_cache::DirectoryCache;
-use super::exports::Nested;
+use super::exports::{Asking, Nested, SharedMount};
 use super::inode::{Inodes, Lives};
 use super::lock_manager::Locks;
 use super::reconnect::{Service, Supervisor};
@@ -16,7 +16,7 @@ use super::{Client, Settings};
 use crate::attributes::{FileType, Handle, Limits};
 use crate::error::{Error, Result};
 use crate::executor::join;
-use crate::io::{Connecting, PortKind, resolve};
+use crate::io::{Connecting, PortKind, Stream, resolve};
 use crate::rpc::Transport;
 use crate::sync::lock;
 use crate::v3::{Export, Mount, Nfs, PORTMAPPER_PORT, PortMapper};
@@ -30,6 +30,9 @@ const KNOWN_TIME: Duration = Duration::from_secs(5);
 
 /// How much longer than everything else the list of exports may take.
 const EXPORTS_TIME: Duration = Duration::from_secs(5);
+
+/// Ports below this one are for the superuser's programs (IPPORT_RESERVED).
+const FIRST_UNRESERVED: u16 = 1024;
 
 /// How long the server is given to hear of an unmount. It does not need to know.
 const UMOUNT_TIME: Duration = Duration::from_secs(5);
@@ -60,8 +63,12 @@ pub struct Mounted {
     pub locks: Locks,
     pub directories: DirectoryCache,
     pub nested: Arc<Nested>,
+    /// How many roots had been found when the directories were forgotten for that.
+    pub roots_seen: AtomicU64,
+    /// The questions for their roots that are under way.
+    pub asking: Asking,
     /// A connection to the mount service, as long as somebody who has many questions keeps it.
-    pub mount_connection: Mutex<Weak<Mount>>,
+    pub mount_connection: Mutex<Weak<SharedMount>>,
     /// How an NFSv4 server knows the mount.
     pub registration: Option<Arc<Registration>>,
 }
@@ -150,6 +157,8 @@ impl Client {
             locks: Locks::default(),
             directories: DirectoryCache::default(),
             nested: Arc::new(nested),
+            roots_seen: AtomicU64::default(),
+            asking: Asking::default(),
             mount_connection: Mutex::default(),
             registration: parents.registration.as_ref().map(|parents| self.registration_of_child(parents)),
         };
@@ -195,8 +204,7 @@ impl Client {
             nfs_stream.established(&self.reactor, deadline),
         );
         let (mount_stream, nfs_stream) = both.await;
-        let transport = Transport::new(&self.reactor, mount_stream?);
-        let mount = Mount { transport, credential: self.credential()?, deadline };
+        let mount = self.mount_client_on(mount_stream?, deadline)?;
         let nfs_stream = nfs_stream?;
         nfs_stream.notice_silence();
         let port = nfs_stream.local_port();
@@ -217,10 +225,14 @@ impl Client {
         if let Some(exports) = exports {
             let now = self.reactor.now();
             let until = now + (deadline.saturating_duration_since(now) / 2).min(EXPORTS_TIME);
-            // A server need not tell.
-            if let Ok(exports) = self.reactor.until(until, exports).await {
-                known.nested = Arc::new(Nested::below(export, &exports));
-                mounted.nested = known.nested.clone();
+            match self.reactor.until(until, exports).await {
+                Ok(exports) => {
+                    known.nested = Arc::new(Nested::below(export, &exports));
+                    mounted.nested = known.nested.clone();
+                }
+                // The next mount asks anew.
+                Err(error) if error.errno() == libc::ETIMEDOUT => return Ok(mounted),
+                Err(_) => {} // a server need not tell
             }
         }
         server_cache::keep(key, known, self.reactor.now());
@@ -317,9 +329,13 @@ impl Client {
 
     pub(super) async fn mount_client(&self, service: SocketAddr, deadline: Instant) -> Result<Mount> {
         let connecting = self.connect([service], PortKind::Reserved);
-        let stream = connecting.established(&self.reactor, deadline).await?;
+        self.mount_client_on(connecting.established(&self.reactor, deadline).await?, deadline)
+    }
+
+    fn mount_client_on(&self, stream: Stream, deadline: Instant) -> Result<Mount> {
+        let is_privileged = stream.local_port() < FIRST_UNRESERVED;
         let transport = Transport::new(&self.reactor, stream);
-        Ok(Mount { transport, credential: self.credential()?, deadline })
+        Ok(Mount { transport, credential: self.credential()?, deadline, is_privileged })
     }
 
     /// Ends the mount. Whether the server hears of it does not matter: its list of mounts is advice only
@@ -423,6 +439,8 @@ impl Mounted {
             locks: Locks::default(),
             directories: DirectoryCache::default(),
             nested: Arc::default(),
+            roots_seen: AtomicU64::default(),
+            asking: Asking::default(),
             mount_connection: Mutex::default(),
             registration: None,
         }

@@ -93,13 +93,25 @@ impl Session {
 
     pub(super) async fn rmdir(&self, directory: &Handle, name: &[u8]) -> Result<()> {
         let _changing = Changing::begin(self, directory, Some(name));
-        self.nfs.rmdir(directory, name).await
+        let result = self.nfs.rmdir(directory, name).await;
+        self.place_changed(name);
+        result
     }
 
     pub(super) async fn rename(&self, from: (&Handle, &[u8]), to: (&Handle, &[u8])) -> Result<()> {
         let _from = Changing::begin(self, from.0, Some(from.1));
         let _to = Changing::begin(self, to.0, Some(to.1));
-        self.nfs.rename(from, to).await
+        let result = self.nfs.rename(from, to).await;
+        self.place_changed(from.1);
+        self.place_changed(to.1);
+        result
+    }
+
+    /// The place of an export may be another directory now, or none.
+    fn place_changed(&self, name: &[u8]) {
+        if self.crosses {
+            self.mounted.nested.name_changed(name);
+        }
     }
 
     pub(super) async fn link(&self, file: &Handle, directory: &Handle, name: &[u8]) -> Result<()> {

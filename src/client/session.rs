@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::directory_cache::{Directory, Found};
@@ -57,9 +58,23 @@ impl Shared {
         if path.is_empty() {
             return Some(Directory { handle: mounted.root, fsid: mounted.fsid });
         }
-        match mounted.directories.get(path, self.nfs.credential(), now) {
-            None if self.crosses => mounted.nested.root(path),
-            known => known,
+        if self.crosses {
+            self.forget_what_lies_underneath();
+            let root = mounted.nested.root(path);
+            if root.is_some() {
+                return root;
+            }
+        }
+        mounted.directories.get(path, self.nfs.credential(), now)
+    }
+
+    /// Directories that were known before the root of an export was found, by this context or another one, may be those
+    /// underneath.
+    fn forget_what_lies_underneath(&self) {
+        let (mounted, found) = (&self.mounted, self.mounted.nested.found_so_far());
+        if mounted.roots_seen.load(Ordering::Relaxed) != found {
+            mounted.directories.clear();
+            mounted.roots_seen.store(found, Ordering::Relaxed);
         }
     }
 
@@ -76,7 +91,7 @@ impl Shared {
 
     /// Whether another export begins at a path without links.
     pub fn is_export(&self, path: &[u8], now: Instant) -> bool {
-        self.crosses && self.mounted.nested.is_root(path, now)
+        self.crosses && self.mounted.nested.is_root(path, self.nfs.credential(), now)
     }
 
     /// Whether the way to some directories is known.
@@ -89,6 +104,12 @@ impl Shared {
     pub fn remember(&self, path: &[u8], found: &Object, parent: &Handle, generation: u64, now: Instant) {
         if found.attributes.kind == FileType::Directory && self.remembers {
             let directory = Directory { handle: found.handle, fsid: found.attributes.fsid };
+            if self.crosses {
+                self.forget_what_lies_underneath();
+                if self.mounted.nested.root(path).is_some() {
+                    return; // that is what is known of the path
+                }
+            }
             let in_export = || self.mounted.nested.root(last_of(path).0).map(|root| root.handle);
             let is_in_root = self.crosses && in_export() == Some(*parent);
             let found = Found { path, directory, parent, is_in_root, generation };

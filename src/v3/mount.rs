@@ -38,6 +38,8 @@ pub struct Mount {
     pub transport: Transport,
     pub credential: Credential,
     pub deadline: Instant,
+    /// The connection comes from a reserved port, which servers ask for as a rule.
+    pub is_privileged: bool,
 }
 
 /// Queues a call that may be sent twice.
@@ -82,6 +84,11 @@ impl Mount {
     /// Whether MNT was refused for good, and did not merely fail.
     pub fn is_refusal(error: &Error) -> bool {
         is_refusal(error)
+    }
+
+    /// As [`Mount::is_refusal`], when it cannot have been for the port alone.
+    pub fn is_refusal_of_caller(&self, error: &Error) -> bool {
+        is_refusal(error) && (self.is_privileged || ![libc::EACCES, libc::EPERM].contains(&error.errno()))
     }
 
     /// Tells the server that the directory is no longer in use (UMNT).

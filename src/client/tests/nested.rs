@@ -91,7 +91,8 @@ fn a_nested_export_is_asked_for_once() {
 
 #[test]
 fn a_refusal_is_for_good_and_remembered() {
-    for status in [1, 2, 13, 20, 22, 63, 10004] {
+    // EPERM and EACCES may be for the port alone, and the reserved ones may be used up here.
+    for status in [2, 20, 22, 63, 10004] {
         let nested = nested();
         nested.client.change_settings(|settings| settings.dircache = false);
         nested.mnt.store(status, Ordering::SeqCst);

@@ -147,7 +147,14 @@ impl Keeper {
             let (Some(client), Some(mounted)) = (self.client.upgrade(), self.mounted.upgrade()) else {
                 return Ok(());
             };
-            let nfs = self.nfs(&client, &mounted)?;
+            let nfs = match self.nfs(&client, &mounted) {
+                Ok(nfs) => nfs,
+                // Nobody makes a session any more: who waits for one is told.
+                Err(error) => {
+                    self.registration.resume(Err(error.clone()));
+                    return Err(error);
+                }
+            };
             if lost {
                 self.make_again(&client, &mounted, &nfs).await;
             } else {
